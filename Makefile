@@ -1,0 +1,42 @@
+# The two commands of the README are `make demo` and `make test`; everything else is for those who work on Efir.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types unit bench clean
+
+help: ## Say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+# Made anew when the pins change, or when the environment was copied from elsewhere and its interpreter is gone.
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Efir needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## Run the shipped example through everything
+	$(BIN)/efir run examples/
+
+test: $(READY) lint types unit ## Lint, type check and run all tests
+
+lint: $(READY) ## Style
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Types
+	$(BIN)/mypy
+
+unit: $(READY) ## The tests alone; ARGS=... is given to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(READY) ## Throughput against bare Stanza; DOCUMENTS=200 DATA=folder of raw/ and transcripts/
+	$(BIN)/python -m tests.bench.throughput --data $(DATA) --documents $(DOCUMENTS)
+
+DOCUMENTS ?= 200
+DATA ?= ../shared/data
+
+clean: ## Remove the environment and the embedded installation's data
+	rm -rf $(VENV) .efir

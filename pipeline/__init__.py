@@ -1,0 +1,1 @@
+"""What happens to a transcript. Nothing in this package knows of queues, brokers or web frameworks."""

@@ -1,0 +1,1 @@
+"""Model bundles: what they hold, loading, training, evaluation."""

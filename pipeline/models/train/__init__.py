@@ -1,0 +1,1 @@
+"""Training. What is learned here is written into a bundle's folder and packed."""

@@ -1,0 +1,259 @@
+"""Running one stage over documents that lie in the store, and joining what is complete.
+
+Everything here can be done twice or by two processes at once: what exists is not computed again, what is written
+first stays, and the record follows from the artifacts.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, TypeVar
+
+from pipeline import conllu, graph
+from pipeline.artifact import Artifact, Content, Parse, decode, decode_artifact, encode, schema_of
+from pipeline.models.bundle import Bundle
+from pipeline.record import join
+from pipeline.stages import Stage, Subject
+from pipeline.store import (
+    CONLLU,
+    ArtifactStore,
+    NotFound,
+    StoreRefused,
+    StoreUnavailable,
+    artifact_key,
+    conllu_key,
+    document_key,
+    record_key,
+)
+from pipeline.transcript import Document, Place
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A document that a stage cannot process, and why: what goes into quarantine."""
+
+    place: Place
+    error: str
+    traceback: str
+
+
+@dataclass
+class Outcome:
+    """What became of a batch. Every place given to `Processing.run` is in exactly one of the three lists."""
+
+    done: list[Place] = field(default_factory=list)
+    present: list[Place] = field(default_factory=list)  # the artifact was there already
+    failed: list[Failure] = field(default_factory=list)
+    tokens: int = 0
+    seconds: float = 0.0  # of computing, store access left out
+
+    @property
+    def standing(self) -> list[Place]:
+        """The places that now have the stage's artifact."""
+        return self.done + self.present
+
+
+class Processing:
+    """The stages of the installed bundles over one store. Models are loaded by `open_stage` when first needed."""
+
+    def __init__(
+        self,
+        store: ArtifactStore,
+        bundles: Mapping[str, Bundle],
+        open_stage: Callable[[str, Bundle], Stage],
+        connections: int = 8,
+    ) -> None:
+        self._store = store
+        self._bundles = bundles
+        self._open_stage = open_stage
+        self._stages: dict[tuple[str, str], Stage] = {}
+        # Small objects over a network: waiting for one at a time would cost more than a light stage computes.
+        self._pool = ThreadPoolExecutor(connections, thread_name_prefix="store")
+
+    def load(self, stage: str, language: str) -> Stage:
+        key = stage, language
+        if key not in self._stages:
+            self._stages[key] = self._open_stage(stage, self._bundles[language])
+        return self._stages[key]
+
+    def run(self, name: str, places: Sequence[Place]) -> Outcome:
+        """Give every document at `places` its artifact of stage `name`, if it can be had.
+
+        Raises StoreUnavailable or StoreRefused when the store fails: then nothing is known to be lost and the call
+        can be made again.
+        """
+        outcome = Outcome()
+        subjects: list[tuple[Place, Subject]] = []
+        for place, document in zip(places, self._all(self._document, places), strict=True):
+            if isinstance(document, Failure):
+                outcome.failed.append(document)
+            elif document.language not in self._bundles:
+                error = f"no model bundle for language {document.language!r} is installed"
+                outcome.failed.append(Failure(place, error, ""))
+            else:
+                subjects.append((place, Subject(document, {})))
+        todo = self._without_artifact(name, subjects, outcome)
+        todo = self._with_needs(name, todo, outcome)
+        for language, group in groupby(
+            sorted(todo, key=lambda item: item[1].document.language), lambda item: item[1].document.language
+        ):
+            self._compute(name, language, list(group), outcome)
+        return outcome
+
+    def join_complete(self, places: Sequence[Place]) -> list[Place]:
+        """Write the record of every document whose artifacts are all there; returns those places.
+
+        The store is read-after-write, so of several workers that finish the last artifacts at once at least one sees
+        them all.
+        """
+        return [place for place, joined in zip(places, self._all(self._join, places), strict=True) if joined]
+
+    def _all(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
+        return list(self._pool.map(function, items))
+
+    def _document(self, place: Place) -> Document | Failure:
+        key = document_key(place)
+        try:
+            return decode(self._store.get(key), Document, key)
+        except NotFound:
+            return Failure(place, f"the document is not in the store: {key}", "")
+        except ValueError as error:
+            return Failure(place, str(error), traceback.format_exc())
+
+    def _fingerprint(self, stage: str, document: Document) -> str:
+        return self._bundles[document.language].fingerprints[stage]
+
+    def _artifact(self, stage: str, document: Document, place: Place) -> Artifact[Any] | None:
+        key = artifact_key(stage, self._fingerprint(stage, document), place)
+        try:
+            return decode_artifact(self._store.get(key), stage, key)
+        except NotFound:
+            return None
+
+    def _without_artifact(
+        self, name: str, subjects: list[tuple[Place, Subject]], outcome: Outcome
+    ) -> list[tuple[Place, Subject]]:
+        def present(item: tuple[Place, Subject]) -> bool:
+            place, subject = item
+            if name == "parse":
+                return self._parse_is_whole(place, subject.document)
+            return self._store.exists(artifact_key(name, self._fingerprint(name, subject.document), place))
+
+        todo = []
+        for item, is_present in zip(subjects, self._all(present, subjects), strict=True):
+            if is_present:
+                outcome.present.append(item[0])
+            else:
+                todo.append(item)
+        return todo
+
+    def _parse_is_whole(self, place: Place, document: Document) -> bool:
+        """A worker may have died between the parse and its CoNLL-U; the second follows from the first."""
+        artifact = self._artifact("parse", document, place)
+        if artifact is None:
+            return False
+        if not self._store.exists(conllu_key(artifact.fingerprint, place)):
+            self._write_conllu(place, document, artifact)
+        return True
+
+    def _with_needs(
+        self, name: str, subjects: list[tuple[Place, Subject]], outcome: Outcome
+    ) -> list[tuple[Place, Subject]]:
+        needs = graph.GRAPH[name].needs
+
+        def needed(item: tuple[Place, Subject]) -> Subject | Failure:
+            place, subject = item
+            said: dict[str, Content] = {}
+            for need in needs:
+                try:
+                    artifact = self._artifact(need, subject.document, place)
+                except ValueError as error:
+                    return Failure(place, str(error), traceback.format_exc())
+                if artifact is None:
+                    return Failure(place, f"{name} needs the document's {need}, which is not in the store", "")
+                said[need] = artifact.content
+            return Subject(subject.document, said)
+
+        ready = []
+        for (place, _), result in zip(subjects, self._all(needed, subjects), strict=True):
+            if isinstance(result, Failure):
+                outcome.failed.append(result)
+            else:
+                ready.append((place, result))
+        return ready
+
+    def _compute(self, name: str, language: str, batch: list[tuple[Place, Subject]], outcome: Outcome) -> None:
+        """Run the stage on the batch; when it raises, one by one, so that only the culprits fail."""
+        stage = self.load(name, language)
+        started = time.perf_counter()
+        try:
+            contents = stage.run([subject for _, subject in batch])
+        except (StoreUnavailable, StoreRefused, MemoryError):
+            raise
+        except Exception as error:
+            if len(batch) == 1:
+                outcome.failed.append(Failure(batch[0][0], f"{type(error).__name__}: {error}", traceback.format_exc()))
+            else:
+                for item in batch:
+                    self._compute(name, language, [item], outcome)
+            return
+        seconds = time.perf_counter() - started
+        outcome.seconds += seconds
+        characters = sum(len(subject.document.text) for _, subject in batch)
+        artifacts: list[Artifact[Any]] = [
+            Artifact(
+                schema=schema_of(name),
+                document=subject.document.id,
+                stage=name,
+                fingerprint=self._fingerprint(name, subject.document),
+                seconds=round(seconds * len(subject.document.text) / characters, 6),
+                content=content,
+            )
+            for (_, subject), content in zip(batch, contents, strict=True)
+        ]
+
+        def write(item: tuple[tuple[Place, Subject], Artifact[Any]]) -> None:
+            (place, subject), artifact = item
+            self._write(place, subject.document, artifact)
+
+        self._all(write, zip(batch, artifacts, strict=True))
+        outcome.done.extend(place for place, _ in batch)
+        outcome.tokens += sum(_tokens(subject, content) for (_, subject), content in zip(batch, contents, strict=True))
+
+    def _write(self, place: Place, document: Document, artifact: Artifact[Any]) -> None:
+        key = artifact_key(artifact.stage, artifact.fingerprint, place)
+        written = self._store.create(key, encode(artifact))
+        if artifact.stage == "parse":
+            if not written:  # somebody was first, and what they wrote is what counts
+                artifact = decode_artifact(self._store.get(key), "parse", key)
+            self._write_conllu(place, document, artifact)
+
+    def _write_conllu(self, place: Place, document: Document, artifact: Artifact[Any]) -> None:
+        text = conllu.render(document, artifact.content)
+        self._store.create(conllu_key(artifact.fingerprint, place), text.encode(), CONLLU)
+
+    def _join(self, place: Place) -> bool:
+        document = self._document(place)
+        if isinstance(document, Failure):
+            return False
+        # The leaves first: while one is missing, the parse, the largest, is not fetched for nothing.
+        artifacts: dict[str, Artifact[Any]] = {}
+        for stage in sorted(graph.STAGES, key=graph.is_leaf, reverse=True):
+            artifact = self._artifact(stage, document, place)
+            if artifact is None:
+                return False
+            artifacts[stage] = artifact
+        self._store.replace(record_key(place), encode(join(document, artifacts)))
+        return True
+
+
+def _tokens(subject: Subject, content: Content) -> int:
+    return (content if isinstance(content, Parse) else subject.parse).token_count

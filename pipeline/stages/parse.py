@@ -1,0 +1,98 @@
+"""Parse: text to sentences, words, tags, lemmas and trees (Universal Dependencies), by Stanza."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from stanza import Document as StanzaDocument
+
+from pipeline.artifact import Content, MultiWord, Parse, ParsedSentence, Word
+from pipeline.models.neural import NeuralModels
+from pipeline.plain import PlainText
+from pipeline.stages import Subject
+
+# The parser's time and memory grow with the square of a sentence's length. A "sentence" longer than this is a list,
+# a table or speech without full stops: it is cut here, after a comma or semicolon in its last quarter if there is one.
+MAX_SENTENCE_WORDS = 200
+_SOFT_BREAKS = frozenset(",;:–—-")
+
+
+class ParseStage:
+    def __init__(self, models: NeuralModels) -> None:
+        processors = models.parser.processors
+        self._tokenize = processors["tokenize"]
+        self._annotate = [processors[name] for name in ("pos", "lemma", "depparse")]
+
+    def run(self, batch: Sequence[Subject]) -> list[Content]:
+        plains = [PlainText(subject.document.text) for subject in batch]
+        parsed = self._tokenize.bulk_process([StanzaDocument([], text=plain.text) for plain in plains])
+        parsed = [_with_bounded_sentences(document) for document in parsed]
+        for processor in self._annotate:
+            parsed = processor.bulk_process(parsed)
+        return [
+            Parse(tuple(_sentence(sentence, plain) for sentence in document.sentences))
+            for plain, document in zip(plains, parsed, strict=True)
+        ]
+
+
+def _sentence(sentence: Any, plain: PlainText) -> ParsedSentence:
+    words: list[Word] = []
+    multiwords: list[MultiWord] = []
+    for token in sentence.tokens:
+        start, end = plain.span(token.start_char, token.end_char)
+        if len(token.words) > 1:
+            first = len(words) + 1
+            multiwords.append(MultiWord(first, first + len(token.words) - 1, token.text, start, end))
+        for word in token.words:
+            words.append(
+                Word(
+                    form=word.text,
+                    lemma=word.lemma or "",
+                    upos=word.upos or "",
+                    xpos=word.xpos or "",
+                    feats=word.feats or "",
+                    head=word.head,
+                    deprel=word.deprel or "",
+                    start=start,
+                    end=end,
+                )
+            )
+    return ParsedSentence(words[0].start, words[-1].end, tuple(words), tuple(multiwords))
+
+
+def _with_bounded_sentences(document: Any) -> Any:
+    if all(len(sentence.words) <= MAX_SENTENCE_WORDS for sentence in document.sentences):
+        return document
+    pieces = [piece for sentence in document.sentences for piece in _pieces(sentence.tokens)]
+    return StanzaDocument(
+        [
+            [
+                {
+                    "id": (number,),
+                    "text": token.text,
+                    "start_char": token.start_char,
+                    "end_char": token.end_char,
+                }
+                for number, token in enumerate(piece, 1)
+            ]
+            for piece in pieces
+        ],
+        text=document.text,
+    )
+
+
+def _pieces(tokens: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Runs of at most MAX_SENTENCE_WORDS tokens."""
+    while len(tokens) > MAX_SENTENCE_WORDS:
+        cut = next(
+            (
+                at
+                for at in range(MAX_SENTENCE_WORDS, MAX_SENTENCE_WORDS * 3 // 4, -1)
+                if tokens[at - 1].text in _SOFT_BREAKS
+            ),
+            MAX_SENTENCE_WORDS,
+        )
+        yield tokens[:cut]
+        tokens = tokens[cut:]
+    yield tokens

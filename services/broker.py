@@ -1,0 +1,118 @@
+"""The Celery app: queues, lanes and delivery. Nothing else.
+
+One queue per stage and lane. A message names a batch of documents and never carries their text. The settings below
+make a killed worker's messages come back within the visibility timeout plus about a second; why each is needed was
+measured and is told in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from celery import Celery
+from kombu import Queue
+from redis import Redis
+from redis.backoff import ExponentialBackoff
+from redis.retry import Retry
+
+from pipeline.graph import STAGES
+from services.settings import Settings
+
+TASK = "efir.stage"
+# A broker that does not answer must not hold a process for ever; longer than any blocking read of ours.
+_SOCKET_SECONDS = 30
+
+
+class Lane(StrEnum):
+    """Live documents go first; replay fills what they leave."""
+
+    LIVE = "live"
+    REPLAY = "replay"
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True):
+    """A message: which stage to run on which documents.
+
+    `deliveries` counts deliveries under earlier message ids, when the batch was part of one that had to be split.
+    `admitted` is the Unix time at which the documents were admitted, in seconds.
+    """
+
+    stage: str
+    lane: Lane
+    documents: tuple[str, ...]  # Place.path each
+    admitted: float
+    deliveries: int = 0
+
+
+def queue_name(stage: str, lane: Lane) -> str:
+    return f"{stage}.{lane}"
+
+
+def queue_names(stages: Iterable[str] = STAGES, lanes: Iterable[Lane] = tuple(Lane)) -> list[str]:
+    """In the order of service: live before replay, and within a lane the later stages first.
+
+    Later stages first, because a document that is nearly done should be done before another is begun.
+    """
+    chosen = [stage for stage in reversed(STAGES) if stage in set(stages)]
+    return [queue_name(stage, lane) for lane in lanes for stage in chosen]
+
+
+def create_app(settings: Settings) -> Celery:
+    """An app that produces and consumes; the worker adds its tasks to it."""
+    assert settings.broker_url is not None
+    app = Celery("efir", broker=settings.broker_url.get_secret_value())
+    app.conf.update(
+        task_serializer="json",
+        accept_content=["json"],
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        task_queues=[Queue(name) for name in queue_names()],
+        task_create_missing_queues=False,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        worker_send_task_events=False,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "visibility_timeout": settings.visibility_timeout,
+            "unacked_restore_interval": 1,
+            "unacked_restore_throttle": 1,
+            "unacked_mutex_expire": 10,
+            "queue_order_strategy": "priority",
+            "socket_timeout": _SOCKET_SECONDS,
+            "socket_connect_timeout": _SOCKET_SECONDS,
+            "socket_keepalive": True,
+        },
+    )
+    return app
+
+
+def publish(app: Celery, batch: Batch) -> str:
+    """Put a batch into its queue and return the message's id. Raises kombu's OperationalError when it cannot."""
+    result = app.send_task(
+        TASK,
+        kwargs={"batch": msgspec.to_builtins(batch)},
+        queue=queue_name(batch.stage, batch.lane),
+        retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 2},
+    )
+    return str(result.id)
+
+
+def connect(settings: Settings) -> Redis:
+    """A client for what Efir itself keeps in the broker: delivery counts, workers, progress notices."""
+    assert settings.broker_url is not None
+    url = settings.broker_url.get_secret_value()
+    options: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss") else {}
+    return Redis.from_url(
+        url,
+        decode_responses=True,
+        socket_timeout=_SOCKET_SECONDS,
+        socket_connect_timeout=_SOCKET_SECONDS,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=3),
+        **options,
+    )

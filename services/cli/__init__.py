@@ -1,0 +1,41 @@
+"""The command line. `efir --help` is its documentation; each module here is one group of commands."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+from rich.console import Console
+
+from pipeline.models.bundle import BundleError
+from pipeline.store import StoreRefused, StoreUnavailable
+from services.cli import operate, run
+from services.cli.models import app as models
+from services.embedded import EmbeddedError
+
+app = typer.Typer(
+    name="efir",
+    help="Read media feeds and transcripts: sentences, entities, sentiment and topics, Ukrainian first.\n\n"
+    "With nothing configured, every command runs on this machine alone, with servers of its own under --state. "
+    "Set EFIR_BROKER_URL and EFIR_STORE_ENDPOINT to use a broker and an object store that you run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("run", rich_help_panel="Read")(run.run)
+app.command("ingest", rich_help_panel="Read")(operate.ingest)
+app.command("show", rich_help_panel="Read")(operate.show)
+app.command("up", rich_help_panel="Run")(operate.up)
+app.command("worker", rich_help_panel="Run")(operate.worker)
+app.command("status", rich_help_panel="Run")(operate.status)
+app.add_typer(models, name="models", rich_help_panel="Models")
+
+
+def main() -> None:
+    """The console script. What a user can mend is said in one sentence, without a traceback."""
+    try:
+        app()
+    except (EmbeddedError, BundleError, StoreUnavailable, StoreRefused) as error:
+        Console(stderr=True).print(f"[bold red]efir:[/] {error}", highlight=False)
+        sys.exit(1)

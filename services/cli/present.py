@@ -1,0 +1,107 @@
+"""A record as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from pipeline.artifact import Entity, Polarity, Record, RecordSentence
+
+_COLOURS: dict[Polarity, str] = {"negative": "red", "neutral": "yellow", "positive": "green"}
+# NER-UK 2.0's types in the order in which a reader asks for them.
+_TYPES = {
+    "PERS": "people",
+    "ORG": "organisations",
+    "LOC": "places",
+    "JOB": "offices",
+    "DATE": "dates",
+    "PERIOD": "periods",
+    "TIME": "times",
+    "MON": "money",
+    "PCT": "shares",
+    "QUANT": "quantities",
+    "DOC": "documents",
+    "ART": "works",
+    "MISC": "other",
+}
+_BAR = 20
+
+
+def show_record(console: Console, record: Record) -> None:
+    facts = [record.id, record.language, record.source]
+    if record.published:
+        facts.append(f"{record.published:%Y-%m-%d}")
+    counts = f"{len(record.sentences):,} sentences, {record.tokens:,} tokens"
+    body = Group(
+        Text(f"{' · '.join(facts)} · {counts}", style="dim"),
+        _heading("Topics"),
+        _topics(record),
+        _heading("Entities"),
+        _entities(record),
+        _heading("Sentiment"),
+        _sentiment(record),
+    )
+    console.print(Panel(body, title=Text(record.title or record.id, style="bold"), title_align="left"))
+
+
+def _heading(text: str) -> RenderableType:
+    return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
+
+
+def _topics(record: Record) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for topic in record.topics:
+        filled = round(topic.confidence * _BAR)
+        bar = Text("█" * filled, style="cyan") + Text("░" * (_BAR - filled), style="dim")
+        table.add_row(f"{topic.confidence:.2f}", bar, topic.name, Text(topic.id, style="dim"))
+    return table
+
+
+def _entities(record: Record) -> Table:
+    by_type: dict[str, list[Entity]] = defaultdict(list)
+    for entity in record.entities:
+        by_type[entity.type].append(entity)
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for kind in sorted(by_type, key=lambda kind: (list(_TYPES).index(kind) if kind in _TYPES else len(_TYPES), kind)):
+        entities = sorted(by_type[kind], key=lambda entity: -len(entity.mentions))
+        names = Text(", ").join(_named(entity) for entity in entities)
+        table.add_row(kind, _TYPES.get(kind, ""), names)
+    return table
+
+
+def _named(entity: Entity) -> Text:
+    name = Text(entity.name)
+    if len(entity.mentions) > 1:
+        name += Text(f" ×{len(entity.mentions)}", style="bold cyan")
+    return name
+
+
+def _sentiment(record: Record) -> RenderableType:
+    tone = record.sentiment
+    lines: list[RenderableType] = [Text.assemble((tone.label, f"bold {_COLOURS[tone.label]}"), f" {tone.score:+.2f}")]
+    if record.sentences:
+        best = max(record.sentences, key=lambda sentence: sentence.score)
+        worst = min(record.sentences, key=lambda sentence: sentence.score)
+        table = Table.grid(padding=(0, 2))
+        table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        for title, sentence in (("most positive", best), ("most negative", worst)):
+            table.add_row(
+                Text.assemble((title, "dim"), " ", (f"{sentence.score:+.2f}", _COLOURS[sentence.sentiment])),
+                _quote(record, sentence),
+            )
+        lines.append(table)
+    return Group(*lines)
+
+
+def _quote(record: Record, sentence: RecordSentence, most: int = 300) -> Text:
+    text = " ".join(record.text[sentence.start : sentence.end].split())
+    return Text(text if len(text) <= most else text[: most - 1] + "…")

@@ -1,0 +1,31 @@
+"""One look at an installation: queues, workers, and what lies in the store."""
+
+from __future__ import annotations
+
+import msgspec
+from redis import Redis
+
+from pipeline.store import ArtifactStore
+from services.metrics import depths
+from services.worker import Presence, present
+
+
+class Overview(msgspec.Struct, frozen=True):
+    queues: dict[str, int]  # queue name -> messages waiting
+    unacknowledged: int
+    workers: tuple[Presence, ...]
+    documents: int
+    records: int
+    quarantined: int
+
+
+def overview(client: Redis, store: ArtifactStore) -> Overview:
+    """Counts what is in the store by listing it: the time grows with the number of documents."""
+    return Overview(
+        queues=depths(client),
+        unacknowledged=int(client.hlen("unacked")),
+        workers=tuple(present(client)),
+        documents=sum(1 for _ in store.list("documents/")),
+        records=sum(1 for _ in store.list("records/")),
+        quarantined=sum(1 for _ in store.list("quarantine/")),
+    )

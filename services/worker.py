@@ -1,0 +1,129 @@
+"""A worker: Celery's prefork pool with models loaded once in each child, a lease on what is in hand, and metrics."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from celery import signals
+from redis import Redis
+from redis.exceptions import RedisError
+
+from pipeline.graph import STAGES
+from pipeline.models.bundle import installed
+from services import broker, logs
+from services.broker import Lane
+from services.lease import LeaseRenewal
+from services.orphans import die_with_parent
+from services.settings import Settings
+
+_PRESENCE_SECONDS = 5.0
+# Loading models takes seconds, and a pool that is not told so kills its children for being slow to start.
+_LOADING_SECONDS = 120.0
+
+log = logs.get("efir.worker")
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """What a worker says of itself every few seconds, under `efir:worker:{name}` in the broker."""
+
+    name: str
+    pid: int
+    stages: tuple[str, ...]
+    lanes: tuple[str, ...]
+    processes: int
+    metrics: str
+    started: float
+
+
+def present(client: Redis) -> list[Presence]:
+    """The workers that are there now."""
+    keys = sorted(client.scan_iter(match="efir:worker:*", count=1000))
+    values: Any = client.mget(keys) if keys else []
+    return [msgspec.json.decode(value, type=Presence) for value in values if value]
+
+
+def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane] = tuple(Lane)) -> int:
+    """Work until told to stop; returns the exit status. SIGTERM finishes what is in hand, within `stop_seconds`."""
+    logs.configure(settings.log_level, settings.log_format)
+    for bundle in installed(settings.bundles).values():
+        for stage in stages:
+            bundle.verify_stage(stage)  # here, once, with a clear message, rather than in every child
+
+    from services import metrics  # noqa: PLC0415 (the folder must be known before)
+
+    metrics_folder = metrics.prepare()
+    from pipeline.models import neural  # noqa: PLC0415, F401 (before the fork: the children share torch's pages)
+    from services import tasks  # noqa: PLC0415
+
+    app = broker.create_app(settings)
+    app.conf.worker_proc_alive_timeout = _LOADING_SECONDS
+    app.steps["consumer"].add(LeaseRenewal)
+    executor = tasks.bind(app, settings)
+    client = broker.connect(settings)
+    name = f"{socket.gethostname()}-{os.getpid()}"
+    processes = settings.concurrency or len(os.sched_getaffinity(0))
+
+    @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
+    def keep_our_logging(**_: Any) -> None:
+        """Connecting to this signal is how Celery is told to leave logging alone."""
+
+    @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+    def in_child(**_: Any) -> None:
+        die_with_parent(signal.SIGKILL)
+        executor().preload(stages)
+
+    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+    def ready(**_: Any) -> None:
+        address = metrics.serve(settings.metrics_host, settings.metrics_port, client)
+        presence = Presence(name, os.getpid(), tuple(stages), tuple(lanes), processes, address, time.time())
+        threading.Thread(target=_stay_present, args=(client, presence), name="presence", daemon=True).start()
+        log.info("ready", worker=name, stages=list(stages), lanes=list(lanes), processes=processes, metrics=address)
+
+    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    def bound_the_stop(how: str, **_: Any) -> None:
+        if how == "Warm":
+            # What is not finished by then is cancelled and goes back to its queue.
+            timer = threading.Timer(settings.stop_seconds, os.kill, (os.getpid(), signal.SIGQUIT))
+            timer.daemon = True
+            timer.start()
+
+    worker = app.Worker(
+        hostname=f"efir@{name}",
+        pool="prefork",
+        concurrency=processes,
+        queues=broker.queue_names(stages, lanes),
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        quiet=True,
+    )
+    worker.start()
+    client.delete(_key(name))
+    shutil.rmtree(metrics_folder, ignore_errors=True)
+    return int(worker.exitcode or 0)
+
+
+def _stay_present(client: Redis, presence: Presence) -> None:
+    while True:
+        try:
+            client.set(_key(presence.name), msgspec.json.encode(presence), ex=int(_PRESENCE_SECONDS * 4))
+        except RedisError as error:
+            log.warning("broker does not answer", error=str(error))
+        time.sleep(_PRESENCE_SECONDS)
+
+
+def _key(name: str) -> str:
+    return f"efir:worker:{name}"
+
+
+if __name__ == "__main__":
+    sys.exit(run(Settings()))
