@@ -10,7 +10,10 @@ READY  := $(VENV)/.ready
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
-# Made anew when the pins change, or when the environment was copied from elsewhere and its interpreter is gone.
+# Made anew when the pins change, and when the environment was moved or copied here: its scripts name another place.
+ifeq ($(shell grep -qs '^#!$(abspath $(BIN))/' $(BIN)/efir && $(BIN)/python -c '' 2>&1 || echo stale),stale)
+.PHONY: $(READY)
+endif
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Efir needs Python 3.11 or newer; set PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)

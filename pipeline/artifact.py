@@ -15,7 +15,6 @@ import msgspec
 from pipeline.transcript import Segment
 
 Polarity = Literal["negative", "neutral", "positive"]
-RECORD_SCHEMA = "efir.record/1"
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):
@@ -156,7 +155,7 @@ class RecordSentence(msgspec.Struct, frozen=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """The joined result that people read, one per document, under `records/`."""
 
-    schema: str = RECORD_SCHEMA
+    schema: Literal["efir.record/1"] = "efir.record/1"
     id: str
     source: str
     title: str
@@ -207,3 +206,14 @@ def decode_artifact(data: bytes, stage: str, key: str) -> Artifact[Any]:
     if artifact.schema != schema_of(stage):
         raise UnreadableArtifact(f"{key}: schema {artifact.schema!r}, expected {schema_of(stage)!r}")
     return artifact
+
+
+def record_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of a record, as published in docs/schemas/."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(Record)}
+
+
+if __name__ == "__main__":
+    import json
+
+    print(json.dumps(record_schema(), indent=1, ensure_ascii=False))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from pipeline.artifact import Entity, Mention, Parse, Word
 from pipeline.nominative import Seen, is_abbreviation, is_nominative, nominative, nominatives
@@ -19,7 +20,7 @@ PERSON = "PERS"
 _ORGANISATION = "ORG"
 # Endings of nouns and adjectives in all cases: what may differ between two forms of one name.
 _ENDINGS = frozenset(
-    (
+    (  # noqa: SIM905 (fifty quoted strings are harder to read)
         "|а|я|о|є|е|и|і|ї|у|ю|ь|й|ий|ій|їй|ого|ього|ому|ьому|им|їм|ім|ої|ьої|ую|ю|их|іх|їх|ими|їми|"
         "ом|ем|єм|ою|ею|єю|ові|еві|єві|ів|їв|ам|ям|ами|ями|ах|ях"
     ).split("|")
@@ -46,17 +47,18 @@ class _Group:
 def entities(text: str, parse: Parse, spans: Sequence[Found]) -> tuple[Entity, ...]:
     """Join `spans` (in document order) into entities, in the order of their first mention."""
     groups: list[_Group] = []
-    # Long documents name thousands of things: only groups that begin alike are compared.
+    # Long documents name thousands of things: only groups whose first words share a stem are compared.
     alike: dict[tuple[str, int, str], list[_Group]] = defaultdict(list)
     for span in spans:
         words = parse.sentences[span.sentence].words[span.first : span.last + 1]
         key = tuple(word.lemma.lower() for word in words)
-        neighbours = alike[span.type, len(key), _beginning(key[0])]
-        group = next((g for g in neighbours if _same_words(g.key, key)), None)
+        places = [(span.type, len(key), stem) for stem in _stems(key[0])]
+        group = next((g for place in places for g in alike[place] if _same_words(g.key, key)), None)
         if group is None:
             group = _Group(span.type, key)
             groups.append(group)
-            neighbours.append(group)
+            for place in places:
+                alike[place].append(group)
         group.found.append(span)
     groups = _absorb(groups)
     seen = nominatives(parse.sentences)
@@ -83,12 +85,14 @@ def _same_words(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
 
 def _same_word(left: str, right: str) -> bool:
     """Equal lemmas, or lemmas that differ in an ending only: the lemmatizer is often unsure of a name's."""
-    if left == right:
-        return True
-    common = 0
-    while common < min(len(left), len(right)) and left[common] == right[common]:
-        common += 1
-    return common >= 4 and left[common:] in _ENDINGS and right[common:] in _ENDINGS
+    return left == right or not _stems(left).isdisjoint(_stems(right))
+
+
+@lru_cache(maxsize=50_000)
+def _stems(word: str) -> frozenset[str]:
+    """What may be left of a word without its ending, at least four letters; of a short word, the word."""
+    stems = {word[:at] for at in range(4, len(word) + 1) if word[at:] in _ENDINGS}
+    return frozenset(stems or {word})
 
 
 def _beginning(word: str) -> str:

@@ -108,13 +108,19 @@ class Processing:
             self._compute(name, language, list(group), outcome)
         return outcome
 
-    def join_complete(self, places: Sequence[Place]) -> list[Place]:
-        """Write the record of every document whose artifacts are all there; returns those places.
+    def join_complete(self, places: Sequence[Place]) -> Outcome:
+        """Write the record of every document whose artifacts are all there: those are `done`.
 
         The store is read-after-write, so of several workers that finish the last artifacts at once at least one sees
-        them all.
+        them all. A document that waits for other stages is in none of the outcome's lists.
         """
-        return [place for place, joined in zip(places, self._all(self._join, places), strict=True) if joined]
+        outcome = Outcome()
+        for place, joined in zip(places, self._all(self._join, places), strict=True):
+            if isinstance(joined, Failure):
+                outcome.failed.append(joined)
+            elif joined:
+                outcome.done.append(place)
+        return outcome
 
     def _all(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
         return list(self._pool.map(function, items))
@@ -131,17 +137,20 @@ class Processing:
     def _fingerprint(self, stage: str, document: Document) -> str:
         return self._bundles[document.language].fingerprints[stage]
 
-    def _artifact(self, stage: str, document: Document, place: Place) -> Artifact[Any] | None:
+    def _artifact(self, stage: str, document: Document, place: Place) -> Artifact[Any] | Failure | None:
+        """None when it is not there yet, a Failure when what is there cannot be read."""
         key = artifact_key(stage, self._fingerprint(stage, document), place)
         try:
             return decode_artifact(self._store.get(key), stage, key)
         except NotFound:
             return None
+        except ValueError as error:
+            return Failure(place, str(error), traceback.format_exc())
 
     def _without_artifact(
         self, name: str, subjects: list[tuple[Place, Subject]], outcome: Outcome
     ) -> list[tuple[Place, Subject]]:
-        def present(item: tuple[Place, Subject]) -> bool:
+        def present(item: tuple[Place, Subject]) -> bool | Failure:
             place, subject = item
             if name == "parse":
                 return self._parse_is_whole(place, subject.document)
@@ -149,17 +158,19 @@ class Processing:
 
         todo = []
         for item, is_present in zip(subjects, self._all(present, subjects), strict=True):
-            if is_present:
+            if isinstance(is_present, Failure):
+                outcome.failed.append(is_present)
+            elif is_present:
                 outcome.present.append(item[0])
             else:
                 todo.append(item)
         return todo
 
-    def _parse_is_whole(self, place: Place, document: Document) -> bool:
+    def _parse_is_whole(self, place: Place, document: Document) -> bool | Failure:
         """A worker may have died between the parse and its CoNLL-U; the second follows from the first."""
         artifact = self._artifact("parse", document, place)
-        if artifact is None:
-            return False
+        if artifact is None or isinstance(artifact, Failure):
+            return artifact or False
         if not self._store.exists(conllu_key(artifact.fingerprint, place)):
             self._write_conllu(place, document, artifact)
         return True
@@ -173,10 +184,9 @@ class Processing:
             place, subject = item
             said: dict[str, Content] = {}
             for need in needs:
-                try:
-                    artifact = self._artifact(need, subject.document, place)
-                except ValueError as error:
-                    return Failure(place, str(error), traceback.format_exc())
+                artifact = self._artifact(need, subject.document, place)
+                if isinstance(artifact, Failure):
+                    return artifact
                 if artifact is None:
                     return Failure(place, f"{name} needs the document's {need}, which is not in the store", "")
                 said[need] = artifact.content
@@ -240,16 +250,16 @@ class Processing:
         text = conllu.render(document, artifact.content)
         self._store.create(conllu_key(artifact.fingerprint, place), text.encode(), CONLLU)
 
-    def _join(self, place: Place) -> bool:
+    def _join(self, place: Place) -> bool | Failure:
         document = self._document(place)
         if isinstance(document, Failure):
-            return False
+            return document
         # The leaves first: while one is missing, the parse, the largest, is not fetched for nothing.
         artifacts: dict[str, Artifact[Any]] = {}
         for stage in sorted(graph.STAGES, key=graph.is_leaf, reverse=True):
             artifact = self._artifact(stage, document, place)
-            if artifact is None:
-                return False
+            if artifact is None or isinstance(artifact, Failure):
+                return artifact or False
             artifacts[stage] = artifact
         self._store.replace(record_key(place), encode(join(document, artifacts)))
         return True

@@ -10,11 +10,9 @@ import hashlib
 import re
 import unicodedata
 from datetime import UTC, date, datetime
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
-
-DOCUMENT_SCHEMA = "efir.document/1"
 
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
 _ID = re.compile(r"^[0-9a-f]{16}-[0-9a-f]{8}$")
@@ -45,7 +43,7 @@ class Transcript(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class Document(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """An admitted transcript. Lives in the store under `documents/`, never changes."""
 
-    schema: str = DOCUMENT_SCHEMA
+    schema: Literal["efir.document/1"] = "efir.document/1"
     id: str
     source: str
     language: str

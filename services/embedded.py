@@ -191,7 +191,7 @@ class Embedded:
                 env={**os.environ, **child.environment},
                 cwd=self._state,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=subprocess.DEVNULL if child.name == "worker" else output,  # its log is on standard error
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which stops its children in order
                 # Safe here: the supervisor has no threads that could hold a lock at the fork.

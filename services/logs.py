@@ -41,6 +41,9 @@ def configure(level: str, form: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.captureWarnings(True)
+    # billiard's pool, which does not pass on to the root.
+    logging.getLogger("multiprocessing").handlers[:] = [handler]
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 

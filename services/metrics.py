@@ -4,15 +4,13 @@ Prometheus conventions: base units, `_total` for counters, and no label whose va
 document's id, a source's name or a URL.
 
 A worker is several processes (prefork). Each writes its values to a memory-mapped file in PROMETHEUS_MULTIPROC_DIR, and
-the parent adds them up when it is asked. `prepare` must run before anything imports this module's metrics.
+the parent adds them up when it is asked (services/metrics_folder.py).
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import prometheus_client
@@ -85,16 +83,6 @@ def observe_store(operation: str, seconds: float, outcome: str) -> None:
     store_seconds.labels(operation).observe(seconds)
     if outcome in {"unavailable", "refused"}:
         store_errors.labels(operation, outcome).inc()
-
-
-def prepare(folder: Path | None = None) -> Path:
-    """Choose and empty the folder of this worker's values. Call it before the first import of this module elsewhere."""
-    chosen = folder or Path(tempfile.mkdtemp(prefix="efir-metrics-"))
-    chosen.mkdir(parents=True, exist_ok=True)
-    for stale in chosen.glob("*.db"):
-        stale.unlink()
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(chosen)
-    return chosen
 
 
 class QueueDepth:

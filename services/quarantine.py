@@ -6,6 +6,7 @@ An entry lies under `quarantine/{stage}/`. Admitting the document again drops it
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 
@@ -14,11 +15,9 @@ from pipeline.graph import STAGES
 from pipeline.store import ArtifactStore, NotFound, quarantine_key
 from pipeline.transcript import Place
 
-SCHEMA = "efir.quarantine/1"
-
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    schema: str = SCHEMA
+    schema: Literal["efir.quarantine/1"] = "efir.quarantine/1"
     document: str
     place: str
     stage: str

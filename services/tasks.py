@@ -9,6 +9,7 @@ worker again and again ends in quarantine.
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any, cast
@@ -107,7 +108,13 @@ class Executor:
         elif deliveries > 1 and len(batch.documents) > 1:
             patiently(self._split, batch, deliveries - 1)
         else:
-            patiently(self._run, batch, deliveries)
+            try:
+                patiently(self._run, batch, deliveries)
+            except Exception as error:
+                # Not foreseen, so nobody knows which document it was; Celery would drop the message.
+                trace = traceback.format_exc()
+                failures = [Failure(Place.parse(path), repr(error), trace) for path in batch.documents]
+                patiently(self._give_up, batch, failures, deliveries)
         patiently(self._redis.delete, _count_key(message))
         metrics.task_seconds.labels(batch.stage, batch.lane).observe(time.perf_counter() - started)
 
@@ -127,10 +134,11 @@ class Executor:
             )
         self._progress.tell(batch.stage, "done", standing)
         if graph.is_leaf(batch.stage):
-            recorded = self._processing.join_complete(standing)
-            self._progress.tell("record", "done", recorded)
-            metrics.records.labels(batch.lane).inc(len(recorded))
-            for place in recorded:
+            joined = self._processing.join_complete(standing)
+            outcome.failed.extend(joined.failed)
+            self._progress.tell("record", "done", joined.done)
+            metrics.records.labels(batch.lane).inc(len(joined.done))
+            for place in joined.done:
                 metrics.record_age_seconds.labels(batch.lane).observe(time.time() - batch.admitted)
                 log.info("recorded", document=place.id, lane=batch.lane)
         if outcome.failed:

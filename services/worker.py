@@ -19,7 +19,7 @@ from redis.exceptions import RedisError
 
 from pipeline.graph import STAGES
 from pipeline.models.bundle import installed
-from services import broker, logs
+from services import broker, logs, metrics_folder
 from services.broker import Lane
 from services.lease import LeaseRenewal
 from services.orphans import die_with_parent
@@ -58,11 +58,9 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
         for stage in stages:
             bundle.verify_stage(stage)  # here, once, with a clear message, rather than in every child
 
-    from services import metrics  # noqa: PLC0415 (the folder must be known before)
-
-    metrics_folder = metrics.prepare()
+    values = metrics_folder.prepare()
+    from services import metrics, tasks  # noqa: PLC0415 (the folder must be known before)
     from pipeline.models import neural  # noqa: PLC0415, F401 (before the fork: the children share torch's pages)
-    from services import tasks  # noqa: PLC0415
 
     app = broker.create_app(settings)
     app.conf.worker_proc_alive_timeout = _LOADING_SECONDS
@@ -108,7 +106,7 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
     )
     worker.start()
     client.delete(_key(name))
-    shutil.rmtree(metrics_folder, ignore_errors=True)
+    shutil.rmtree(values, ignore_errors=True)
     return int(worker.exitcode or 0)
 
 

@@ -51,7 +51,8 @@ def _sentence(sentence: Any, plain: PlainText) -> ParsedSentence:
                     lemma=word.lemma or "",
                     upos=word.upos or "",
                     xpos=word.xpos or "",
-                    feats=word.feats or "",
+                    # Sorted as the format wants it; the model writes them as its treebank did.
+                    feats="|".join(sorted((word.feats or "").split("|"), key=str.lower)),
                     head=word.head,
                     deprel=word.deprel or "",
                     start=start,

@@ -78,7 +78,7 @@ def run(
         inputs = [Input(path) for root in paths for path in readers.files(root)]
         for root in paths:
             if root.is_dir() and not any(root in entry.path.parents for entry in inputs):
-                err.print(f"[yellow]{root}[/]: no {' or '.join(readers.FORMATS)} file in it")
+                err.print(f"[yellow]{root}[/]: no {' or '.join(readers.FORMATS)} file in it", soft_wrap=True)
         lines = _Run(here, inputs).finish(out_dir, as_json)
     raise typer.Exit(0 if all(line.status == "done" for line in lines) else 1)
 

@@ -1,0 +1,75 @@
+"""The artifact store on a real S3 server."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from pipeline.store import ArtifactStore, NotFound, StoreRefused, StoreUnavailable
+from services.object_store import connect_store
+from services.settings import Settings
+
+
+def test_what_exists_is_never_overwritten(store: ArtifactStore) -> None:
+    assert store.create("a/1.json", b"first")
+    assert not store.create("a/1.json", b"second")
+    assert store.get("a/1.json") == b"first"
+
+
+def test_of_many_writers_exactly_one_wins(store: ArtifactStore) -> None:
+    def write(number: int) -> bool:
+        try:
+            return store.create("race.json", str(number).encode())
+        except StoreUnavailable:  # "somebody is writing this key", which a caller tries again
+            return store.create("race.json", str(number).encode())
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [number for number, wrote in enumerate(pool.map(write, range(24))) if wrote]
+    assert len(won) == 1
+    assert store.get("race.json") == str(won[0]).encode()
+
+
+def test_what_may_change_is_replaced_and_removed(store: ArtifactStore) -> None:
+    store.replace("r.json", b"1")
+    store.replace("r.json", b"2")
+    assert store.get("r.json") == b"2"
+    store.delete("r.json")
+    store.delete("r.json")
+    assert not store.exists("r.json")
+    with pytest.raises(NotFound):
+        store.get("r.json")
+
+
+def test_a_listing_is_sorted_and_can_go_on_from_a_key(store: ArtifactStore) -> None:
+    for name in ("b/2", "a/1", "b/10", "b/1"):
+        store.create(name, b"x")
+    assert list(store.list("b/")) == ["b/1", "b/10", "b/2"]
+    assert list(store.list("b/", after="b/10")) == ["b/2"]
+    assert list(store.list("c/")) == []
+
+
+def test_the_observer_hears_of_every_operation(store: ArtifactStore) -> None:
+    heard: list[tuple[str, str]] = []
+    store.observer = lambda operation, seconds, outcome: heard.append((operation, outcome))
+    store.create("o", b"")
+    store.exists("nothing")
+    assert heard == [("create", "ok"), ("stat", "not_found")]
+
+
+def test_a_store_that_is_away_is_unavailable() -> None:
+    away = ArtifactStore.connect("http://127.0.0.1:9", "efir", "a", "b", timeout=1)
+    with pytest.raises(StoreUnavailable, match="does not answer"):
+        away.create("k", b"")
+    with pytest.raises(StoreUnavailable):
+        away.get("k")
+
+
+def test_wrong_keys_are_refused_with_what_to_do(settings: Settings) -> None:
+    store = connect_store(settings.model_copy(update={"store_access_key": settings.store_secret_key}))
+    with pytest.raises(StoreRefused, match="EFIR_STORE_ENDPOINT"):
+        store.create("k", b"")
+
+
+@pytest.mark.parametrize("endpoint", ["localhost:9000", "ftp://x", "http://host/path"])
+def test_an_endpoint_of_another_form_is_explained(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="expected http"):
+        ArtifactStore.connect(endpoint, "efir", "a", "b")
