@@ -59,8 +59,8 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
             bundle.verify_stage(stage)  # here, once, with a clear message, rather than in every child
 
     values = metrics_folder.prepare()
-    from services import metrics, tasks  # noqa: PLC0415 (the folder must be known before)
     from pipeline.models import neural  # noqa: PLC0415, F401 (before the fork: the children share torch's pages)
+    from services import metrics, tasks  # noqa: PLC0415 (the folder must be known before)
 
     app = broker.create_app(settings)
     app.conf.worker_proc_alive_timeout = _LOADING_SECONDS
