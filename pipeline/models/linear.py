@@ -89,7 +89,8 @@ class LinearClassifier:
 
     def save(self, path: Path) -> None:
         tensors: dict[str, NDArray[Any]] = {
-            "weights": self.weights.astype(np.float16),
+            # safetensors writes the buffer as it lies, and scikit-learn's weights may lie column by column.
+            "weights": np.ascontiguousarray(self.weights, dtype=np.float16),
             "bias": self.bias,
             "lemma_idf": self.lemma_idf.astype(np.float16),
             "character_idf": self.character_idf.astype(np.float16),

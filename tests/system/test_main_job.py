@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import time
 import urllib.request
 from pathlib import Path
@@ -16,10 +17,12 @@ import pytest
 from pipeline.artifact import Record
 from pipeline.graph import STAGES
 from pipeline.models.bundle import Bundle
+from pipeline.store import StoreUnavailable, id_key, record_key
+from pipeline.transcript import Place
 from services.quarantine import Quarantine
 from tests.conftest import EXAMPLE
 from tests.pipeline.stages.test_stages import assert_valid
-from tests.system.conftest import VISIBILITY_SECONDS, Running, efir, until
+from tests.system.conftest import EFIR, VISIBILITY_SECONDS, Running, efir, until
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "record.schema.json"
 
@@ -166,6 +169,19 @@ def test_a_killed_worker_loses_nothing(running: Running, tmp_path: Path) -> None
     assert wait_for_record(running, document, VISIBILITY_SECONDS + 60)
 
 
+@pytest.mark.parametrize(("number", "server"), [(4, "weed"), (5, "valkey-server")])
+def test_a_killed_server_is_waited_for(running: Running, tmp_path: Path, number: int, server: str) -> None:
+    """The worker has a document in hand; the supervisor starts the server again on the data it kept."""
+    path = tmp_path / "long.txt"
+    path.write_text(long_text(number))
+    (document,) = running.efir("ingest", path).stdout.split()
+    busy_child(running)
+    (process,) = [child for child in psutil.Process(running.process.pid).children() if server in child.cmdline()[0]]
+    process.kill()
+    assert wait_for_record(running, document, VISIBILITY_SECONDS + 90)
+    assert Quarantine(running.store).find(place_of(running, document)) is None
+
+
 def busy_child(running: Running) -> psutil.Process:
     """The pool process that works on the one message that is out."""
     until(lambda: running.redis.hlen("unacked"), what="the message being taken")
@@ -177,17 +193,17 @@ def busy_child(running: Running) -> psutil.Process:
 
 
 def place_of(running: Running, document: str) -> Any:
-    from pipeline.store import id_key
-    from pipeline.transcript import Place
-
     return Place.parse(running.store.get(id_key(document)).decode())
 
 
 def wait_for_record(running: Running, document: str, seconds: float) -> bool:
-    from pipeline.store import record_key
+    def is_there() -> bool:
+        try:
+            return running.store.exists(record_key(place_of(running, document)))
+        except StoreUnavailable:  # when it was the store that was killed
+            return False
 
-    key = record_key(place_of(running, document))
-    return bool(until(lambda: running.store.exists(key), seconds, "the record"))
+    return bool(until(is_there, seconds, "the record"))
 
 
 def test_a_task_longer_than_its_lease_runs_once(running: Running, tmp_path: Path) -> None:
@@ -284,10 +300,6 @@ def test_a_run_of_its_own_leaves_nothing_running_and_keeps_its_data(tmp_path: Pa
 
 
 def test_a_terminated_run_stops_what_it_started(tmp_path: Path) -> None:
-    import subprocess
-
-    from tests.system.conftest import EFIR
-
     state = tmp_path / "own"
     process = subprocess.Popen([EFIR, "run", str(EXAMPLE), "--state", str(state)], stderr=subprocess.DEVNULL)
     until(lambda: len(processes_in(state)) >= 3, what="the worker being started")
@@ -297,10 +309,6 @@ def test_a_terminated_run_stops_what_it_started(tmp_path: Path) -> None:
 
 
 def test_a_killed_run_leaves_no_orphans(tmp_path: Path) -> None:
-    import subprocess
-
-    from tests.system.conftest import EFIR
-
     state = tmp_path / "own"
     process = subprocess.Popen([EFIR, "run", str(EXAMPLE), "--state", str(state)], stderr=subprocess.DEVNULL)
     until(lambda: len(processes_in(state)) >= 3, what="the worker being started")
