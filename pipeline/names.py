@@ -14,7 +14,15 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from pipeline.artifact import Entity, Mention, Parse, Word
-from pipeline.nominative import Seen, is_abbreviation, is_nominative, nominative, nominatives
+from pipeline.nominative import (
+    Seen,
+    features,
+    head_of,
+    is_abbreviation,
+    is_nominative,
+    nominative,
+    nominatives,
+)
 
 PERSON = "PERS"
 _ORGANISATION = "ORG"
@@ -41,6 +49,7 @@ class Found:
 class _Group:
     type: str
     key: tuple[str, ...]
+    gender: str | None  # of a person, when the first mention tells
     found: list[Found] = field(default_factory=list)
 
 
@@ -53,9 +62,11 @@ def entities(text: str, parse: Parse, spans: Sequence[Found]) -> tuple[Entity, .
         words = parse.sentences[span.sentence].words[span.first : span.last + 1]
         key = tuple(word.lemma.lower() for word in words)
         places = [(span.type, len(key), stem) for stem in _stems(key[0])]
-        group = next((g for place in places for g in alike[place] if _same_words(g.key, key)), None)
+        gender = _gender(parse, span)
+        neighbours = (g for place in places for g in alike[place])
+        group = next((g for g in neighbours if _same_words(g.key, key) and _same_gender(g.gender, gender)), None)
         if group is None:
-            group = _Group(span.type, key)
+            group = _Group(span.type, key, gender)
             groups.append(group)
             for place in places:
                 alike[place].append(group)
@@ -77,6 +88,18 @@ def _mention(text: str, parse: Parse, span: Found) -> Mention:
     words = parse.sentences[span.sentence].words
     start, end = words[span.first].start, words[span.last].end
     return Mention(start, end, text[start:end], span.sentence)
+
+
+def _gender(parse: Parse, span: Found) -> str | None:
+    """A person's grammatical gender; Зеленський and Зеленська are two people, Ткаченко may be both."""
+    if span.type != PERSON:
+        return None
+    words = parse.sentences[span.sentence].words
+    return features(words[head_of(words, span.first, span.last)]).get("Gender")
+
+
+def _same_gender(left: str | None, right: str | None) -> bool:
+    return left is None or right is None or left == right
 
 
 def _same_words(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
@@ -136,11 +159,11 @@ def _initials(group: _Group) -> str:
 
 
 def _stands_for(short: _Group, full: _Group) -> bool:
-    if short.type != full.type or len(short.key) >= len(full.key):
+    if short.type != full.type or len(short.key) >= len(full.key) or not _same_gender(short.gender, full.gender):
         return False
     if short.type == PERSON:
-        size = len(short.key)
-        return any(_same_words(short.key, full.key[at : at + size]) for at in range(len(full.key) - size + 1))
+        rest = iter(full.key)  # in the same order, perhaps with a patronymic between
+        return all(any(_same_word(part, word) for word in rest) for part in short.key)
     (name, *more) = short.key
     return not more and is_abbreviation(name.upper()) and name == _initials(full)
 

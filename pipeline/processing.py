@@ -23,8 +23,6 @@ from pipeline.store import (
     CONLLU,
     ArtifactStore,
     NotFound,
-    StoreRefused,
-    StoreUnavailable,
     artifact_key,
     conllu_key,
     document_key,
@@ -47,11 +45,13 @@ class Failure:
 
 @dataclass
 class Outcome:
-    """What became of a batch. Every place given to `Processing.run` is in exactly one of the three lists."""
+    """What became of a batch. Every place given to `Processing.run` is in exactly one of the lists."""
 
     done: list[Place] = field(default_factory=list)
     present: list[Place] = field(default_factory=list)  # the artifact was there already
     failed: list[Failure] = field(default_factory=list)
+    # What a stage needs and is not there, by the stage that would make it: the models changed since that stage ran.
+    missing: dict[str, list[Place]] = field(default_factory=dict)
     tokens: int = 0
     seconds: float = 0.0  # of computing, store access left out
 
@@ -180,7 +180,7 @@ class Processing:
     ) -> list[tuple[Place, Subject]]:
         needs = graph.GRAPH[name].needs
 
-        def needed(item: tuple[Place, Subject]) -> Subject | Failure:
+        def needed(item: tuple[Place, Subject]) -> Subject | Failure | str:
             place, subject = item
             said: dict[str, Content] = {}
             for need in needs:
@@ -188,7 +188,7 @@ class Processing:
                 if isinstance(artifact, Failure):
                     return artifact
                 if artifact is None:
-                    return Failure(place, f"{name} needs the document's {need}, which is not in the store", "")
+                    return need
                 said[need] = artifact.content
             return Subject(subject.document, said)
 
@@ -196,6 +196,8 @@ class Processing:
         for (place, _), result in zip(subjects, self._all(needed, subjects), strict=True):
             if isinstance(result, Failure):
                 outcome.failed.append(result)
+            elif isinstance(result, str):
+                outcome.missing.setdefault(result, []).append(place)
             else:
                 ready.append((place, result))
         return ready
@@ -206,8 +208,6 @@ class Processing:
         started = time.perf_counter()
         try:
             contents = stage.run([subject for _, subject in batch])
-        except (StoreUnavailable, StoreRefused, MemoryError):
-            raise
         except Exception as error:
             if len(batch) == 1:
                 outcome.failed.append(Failure(batch[0][0], f"{type(error).__name__}: {error}", traceback.format_exc()))
@@ -261,7 +261,7 @@ class Processing:
             if artifact is None or isinstance(artifact, Failure):
                 return artifact or False
             artifacts[stage] = artifact
-        self._store.replace(record_key(place), encode(join(document, artifacts)))
+        self._store.replace(record_key(place), encode(join(document, place, artifacts)))
         return True
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.artifact import Artifact, Record, RecordSentence, StageRun
+from pipeline.artifact import Artifact, Record, RecordSentence, StageRun, decode
 from pipeline.graph import STAGES
-from pipeline.store import artifact_key
-from pipeline.transcript import Document, place_of
+from pipeline.models.bundle import Bundle
+from pipeline.store import ArtifactStore, NotFound, artifact_key, record_key
+from pipeline.transcript import Document, Place
 
 
-def join(document: Document, artifacts: Mapping[str, Artifact[Any]]) -> Record:
-    """Join the current artifacts of all stages. The same artifacts always give the same record."""
-    place = place_of(document)
+def join(document: Document, place: Place, artifacts: Mapping[str, Artifact[Any]]) -> Record:
+    """Join the current artifacts of all stages. The same artifacts always give the same record.
+
+    `place` is the one the document was given when its id was claimed; a later sender may have named another date.
+    """
     parse, sentiment = artifacts["parse"].content, artifacts["sentiment"].content
     return Record(
         id=document.id,
@@ -46,6 +49,13 @@ def join(document: Document, artifacts: Mapping[str, Artifact[Any]]) -> Record:
     )
 
 
-def is_current(record: Record, fingerprints: Mapping[str, str]) -> bool:
-    """Whether a record was joined from what today's stages say. `fingerprints`: stage name -> fingerprint."""
-    return {stage: run.fingerprint for stage, run in record.stages.items()} == dict(fingerprints)
+def current_record(store: ArtifactStore, place: Place, bundles: Mapping[str, Bundle]) -> Record | None:
+    """The record at `place`, if it is there and was joined from what today's stages say."""
+    key = record_key(place)
+    try:
+        record = decode(store.get(key), Record, key)
+    except NotFound:
+        return None
+    bundle = bundles.get(record.language)
+    said = {stage: run.fingerprint for stage, run in record.stages.items()}
+    return record if bundle is not None and said == bundle.fingerprints else None

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 _UNSAFE = re.compile(r"[^a-z0-9._-]+")
-_ID = re.compile(r"^[0-9a-f]{16}-[0-9a-f]{8}$")
+_ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -104,7 +104,7 @@ def document_id(transcript: Transcript) -> str:
 
 
 def is_document_id(text: str) -> bool:
-    return bool(_ID.match(text))
+    return bool(_ID.fullmatch(text))
 
 
 def story_of(document_id: str) -> str:

@@ -12,15 +12,16 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from celery import Celery
 
-from pipeline.artifact import Record, decode, encode
+from pipeline.artifact import encode
 from pipeline.graph import roots
 from pipeline.models.bundle import Bundle
 from pipeline.readers import Rejected
-from pipeline.record import is_current
-from pipeline.store import ArtifactStore, NotFound, document_key, id_key, record_key, story_key
+from pipeline.record import current_record
+from pipeline.store import ArtifactStore, NotFound, document_key, id_key, story_key
 from pipeline.transcript import Document, Place, Transcript, document_id, place_of, source_slug, story_of
 from services.broker import Batch, Lane, publish
 from services.quarantine import Quarantine
@@ -66,13 +67,14 @@ class Admission:
             segments=transcript.segments,
             text=transcript.text,
         )
-        place = place_of(document)
+        place, data = place_of(document), encode(document)
         if not self._store.create(id_key(name), place.path.encode(), "text/plain"):
             place = Place.parse(self._store.get(id_key(name)).decode())
-        is_new = self._store.create(document_key(place), encode(document))
+        is_new = self._store.create(document_key(place), data)
         if is_new and (transcript.guid or transcript.url):
+            # Last, so that a document that was not written is nobody's predecessor.
             self._store.replace(story_key(story_of(name)), name.encode(), "text/plain")
-        is_recorded = not is_new and self._has_current_record(place, language)
+        is_recorded = not is_new and current_record(self._store, place, self._bundles) is not None
         if not is_new and not is_recorded:
             self._quarantine.drop(place)  # sending a document again asks to try again
         return Admitted(place, len(transcript.text), is_recorded)
@@ -119,14 +121,6 @@ class Admission:
             )
         return language
 
-    def _has_current_record(self, place: Place, language: str) -> bool:
-        key = record_key(place)
-        try:
-            record = decode(self._store.get(key), Record, key)
-        except NotFound:
-            return False
-        return is_current(record, self._bundles[language].fingerprints)
-
     def _predecessor(self, transcript: Transcript, name: str) -> str | None:
         """The revision of the same story that was admitted last. A story named by its text alone has none."""
         if not (transcript.guid or transcript.url):
@@ -140,7 +134,7 @@ class Admission:
 
 def share_of_script(text: str, script: str) -> float | None:
     """The share of a text's letters that belong to a script, named as in Unicode ("CYRILLIC"); None without letters."""
-    letters = [char for char in text[:20_000] if char.isalpha()]
+    letters = list(islice((char for char in text if char.isalpha()), 20_000))
     if not letters:
         return None
     return sum(unicodedata.name(char, "").startswith(script) for char in letters) / len(letters)

@@ -89,7 +89,16 @@ def create_app(settings: Settings) -> Celery:
             "socket_keepalive": True,
         },
     )
+    if tls := _tls(settings):
+        app.conf.broker_use_ssl = tls
     return app
+
+
+def _tls(settings: Settings) -> dict[str, Any]:
+    """With rediss://, the certificate is checked: kombu by itself would not."""
+    assert settings.broker_url is not None
+    is_tls = settings.broker_url.get_secret_value().startswith("rediss:")
+    return {"ssl_cert_reqs": ssl.CERT_REQUIRED} if is_tls else {}
 
 
 def publish(app: Celery, batch: Batch) -> str:
@@ -106,13 +115,11 @@ def publish(app: Celery, batch: Batch) -> str:
 def connect(settings: Settings) -> Redis:
     """A client for what Efir itself keeps in the broker: delivery counts, workers, progress notices."""
     assert settings.broker_url is not None
-    url = settings.broker_url.get_secret_value()
-    options: dict[str, Any] = {"ssl_cert_reqs": ssl.CERT_REQUIRED} if url.startswith("rediss") else {}
     return Redis.from_url(
-        url,
+        settings.broker_url.get_secret_value(),
         decode_responses=True,
         socket_timeout=_SOCKET_SECONDS,
         socket_connect_timeout=_SOCKET_SECONDS,
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=3),
-        **options,
+        **_tls(settings),
     )

@@ -220,7 +220,11 @@ class Embedded:
         assert self.addresses is not None
         try:
             with Redis(
-                host=_LOOPBACK, port=self.addresses.broker_port, password=self.addresses.broker_password
+                host=_LOOPBACK,
+                port=self.addresses.broker_port,
+                password=self.addresses.broker_password,
+                socket_timeout=2,
+                socket_connect_timeout=2,
             ) as client:
                 return bool(client.ping())
         except (RedisError, OSError):

@@ -55,6 +55,10 @@ class Settings(BaseSettings):
         60.0, ge=2, description="Seconds until a dead worker's documents are taken up by another. Leases are renewed."
     )
     max_deliveries: int = Field(3, gt=0, description="A document that kills its worker this often is quarantined.")
+    stage_seconds: float = Field(60.0, gt=0, description="What a stage may take for any batch before it is ended.")
+    stage_seconds_per_thousand: float = Field(
+        2.0, ge=0, description="What it may take more for 1,000 characters; some twenty times what it takes."
+    )
     stop_seconds: float = Field(30.0, ge=0, description="What a stopping worker gets to finish what is in hand.")
     progress_length: int = Field(10_000, gt=0, description="Progress notices kept in the broker.")
 

@@ -8,6 +8,7 @@ worker again and again ends in quarantine.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -33,6 +34,7 @@ from services.object_store import connect_store
 from services.progress import Progress
 from services.quarantine import Quarantine
 from services.settings import Settings
+from services.watchdog import Watched
 
 # What passes by itself, or when an operator mends it. The worker waits with its documents in hand and its lease
 # renewed; going on would only burn through the queue. A refusal is waited for too: keys can be corrected, a
@@ -79,7 +81,8 @@ class Executor:
 
         models = self._models.setdefault(bundle.language, NeuralModels(bundle))
         started = time.perf_counter()
-        stage = open_stage(name, bundle, models)
+        limits = self._settings.stage_seconds, self._settings.stage_seconds_per_thousand
+        stage = Watched(open_stage(name, bundle, models), *limits)
         log.info("models loaded", stage=name, language=bundle.language, seconds=round(time.perf_counter() - started, 2))
         return stage
 
@@ -94,19 +97,20 @@ class Executor:
         patiently = Retrying(
             wait=wait_random_exponential(multiplier=0.5, max=_LONGEST_WAIT_SECONDS),
             retry=retry_if_exception_type(_TRANSIENT),
-            before_sleep=lambda state: self._tell_waiting(batch, state),
+            before_sleep=lambda state: self._tell_waiting(batch, message, state),
             reraise=True,
         )
         metrics.batch_documents.labels(batch.stage).observe(len(batch.documents))
         deliveries = batch.deliveries + patiently(self._count_delivery, message)
         if deliveries > 1:
             metrics.redeliveries.labels(batch.stage, batch.lane).inc()
-        if deliveries > self._settings.max_deliveries:
-            error = f"its worker was lost {deliveries - 1} times while working on it (killed, crashed or out of memory)"
-            failures = [Failure(Place.parse(path), error, "") for path in batch.documents]
-            patiently(self._give_up, batch, failures, deliveries - 1)
-        elif deliveries > 1 and len(batch.documents) > 1:
+        if deliveries > 1 and len(batch.documents) > 1:
             patiently(self._split, batch, deliveries - 1)
+        elif deliveries > self._settings.max_deliveries:
+            lost = deliveries - 1
+            error = f"its worker was lost {lost} times while working on it (killed, crashed, hung or out of memory)"
+            failures = [Failure(Place.parse(path), error, "") for path in batch.documents]
+            patiently(self._give_up, batch, failures, lost)
         else:
             try:
                 patiently(self._run, batch, deliveries)
@@ -132,6 +136,11 @@ class Executor:
             broker.publish(
                 self._app, msgspec.structs.replace(batch, stage=dependant, documents=documents, deliveries=0)
             )
+        for need, places in outcome.missing.items():
+            # The models changed while the document was on its way: what is needed is made anew, and what follows, too.
+            documents = tuple(place.path for place in places)
+            broker.publish(self._app, msgspec.structs.replace(batch, stage=need, documents=documents, deliveries=0))
+            log.info("sent back", stage=need, documents=len(places), needed_by=batch.stage)
         self._progress.tell(batch.stage, "done", standing)
         if graph.is_leaf(batch.stage):
             joined = self._processing.join_complete(standing)
@@ -164,11 +173,14 @@ class Executor:
         self._progress.tell(batch.stage, "quarantined", [failure.place for failure in failures])
         metrics.documents.labels(batch.stage, batch.lane, "quarantined").inc(len(failures))
 
-    def _tell_waiting(self, batch: Batch, state: RetryCallState) -> None:
+    def _tell_waiting(self, batch: Batch, message: str, state: RetryCallState) -> None:
         error = cast(BaseException, state.outcome.exception() if state.outcome else None)
         is_store = isinstance(error, StoreUnavailable | StoreRefused)
         metrics.transient_errors.labels(batch.stage, "store" if is_store else "broker").inc()
         log.warning("waiting", stage=batch.stage, attempt=state.attempt_number, error=str(error))
+        # A worker that is stopped while it waits was not brought down by its documents.
+        with contextlib.suppress(RedisError):
+            self._redis.delete(_count_key(message))
 
 
 def _count_key(message: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from pipeline.graph import STAGES
-from pipeline.models.bundle import installed
+from pipeline.models.bundle import BundleError, installed
 from services import broker, logs, metrics_folder
 from services.broker import Lane
 from services.lease import LeaseRenewal
@@ -54,7 +55,11 @@ def present(client: Redis) -> list[Presence]:
 def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane] = tuple(Lane)) -> int:
     """Work until told to stop; returns the exit status. SIGTERM finishes what is in hand, within `stop_seconds`."""
     logs.configure(settings.log_level, settings.log_format)
-    for bundle in installed(settings.bundles).values():
+    bundles = installed(settings.bundles)
+    if settings.language not in bundles:
+        # A worker without models would quarantine every document it is given.
+        raise BundleError(f"no bundle for {settings.language!r} (EFIR_LANGUAGE) in {settings.bundles} (EFIR_BUNDLES)")
+    for bundle in bundles.values():
         for stage in stages:
             bundle.verify_stage(stage)  # here, once, with a clear message, rather than in every child
 
@@ -81,7 +86,6 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(**_: Any) -> None:
-        address = metrics.serve(settings.metrics_host, settings.metrics_port, client)
         presence = Presence(name, os.getpid(), tuple(stages), tuple(lanes), processes, address, time.time())
         threading.Thread(target=_stay_present, args=(client, presence), name="presence", daemon=True).start()
         log.info("ready", worker=name, stages=list(stages), lanes=list(lanes), processes=processes, metrics=address)
@@ -94,6 +98,13 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
             timer.daemon = True
             timer.start()
 
+    try:
+        address = metrics.serve(settings.metrics_host, settings.metrics_port, client)
+    except OSError as error:
+        shutil.rmtree(values, ignore_errors=True)
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        log.critical("metrics cannot be served; set EFIR_METRICS_PORT", address=where, error=str(error))
+        return 1
     worker = app.Worker(
         hostname=f"efir@{name}",
         pool="prefork",
@@ -104,9 +115,12 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
         without_heartbeat=True,
         quiet=True,
     )
-    worker.start()
-    client.delete(_key(name))
-    shutil.rmtree(values, ignore_errors=True)
+    try:
+        worker.start()
+    finally:
+        shutil.rmtree(values, ignore_errors=True)
+    with contextlib.suppress(RedisError):
+        client.delete(_key(name))
     return int(worker.exitcode or 0)
 
 

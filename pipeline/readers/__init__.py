@@ -13,7 +13,7 @@ from pipeline.readers import plain_text, transcript_json
 from pipeline.readers.rejected import Rejected
 from pipeline.transcript import Transcript
 
-__all__ = ["FORMATS", "Rejected", "files", "read_file"]
+__all__ = ["FORMATS", "Rejected", "files", "read_file", "readable"]
 
 # File name suffix -> reader of the file's bytes; the second argument is a title to fall back on.
 FORMATS: dict[str, Callable[[bytes, str], Transcript]] = {
@@ -34,6 +34,11 @@ def files(path: Path) -> Iterator[Path]:
                 yield Path(folder, name)
 
 
+def readable(name: str) -> str:
+    """A file's name as text, even when its bytes are not UTF-8."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def read_file(path: Path, max_bytes: int) -> Transcript:
     """Read one file. Raises Rejected with the reason when it cannot be a transcript."""
     reader = FORMATS.get(path.suffix.lower())
@@ -41,6 +46,8 @@ def read_file(path: Path, max_bytes: int) -> Transcript:
         known = ", ".join(FORMATS)
         raise Rejected("unknown-format", f"{path.suffix or 'a name without suffix'} is not one of {known}")
     try:
+        if path.exists() and not path.is_file():
+            raise Rejected("unreadable", "it is not a regular file")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except OSError as error:
@@ -49,4 +56,4 @@ def read_file(path: Path, max_bytes: int) -> Transcript:
         raise Rejected("too-large", f"more than {max_bytes:,} bytes (EFIR_MAX_DOCUMENT_BYTES)")
     if not data.strip():
         raise Rejected("empty", "there is no text in it")
-    return reader(data, path.stem)
+    return reader(data, readable(path.stem))

@@ -13,6 +13,8 @@ from pipeline.readers.rejected import Rejected, decode_utf8
 from pipeline.transcript import Transcript
 
 KEYS = ("title", "date", "source", "language", "url", "guid", "speakers")
+# Speech was not transcribed before, and a year of five digits has no place in a key.
+_FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _LINE = re.compile(r"^([a-z]+)\s*:\s*(.*?)\s*$", re.IGNORECASE)
 
 
@@ -48,8 +50,8 @@ def _split(text: str) -> tuple[dict[str, str], str]:
         elif match and front:
             raise Rejected("front-block", f"unknown key {match[1]!r} (known: {', '.join(KEYS)})")
         else:
-            break
-    return {}, text
+            return {}, text
+    return front, ""
 
 
 def parse_date(text: str) -> datetime:
@@ -60,4 +62,6 @@ def parse_date(text: str) -> datetime:
         raise Rejected(
             "bad-date", f"{text!r} is not an ISO 8601 date such as 2026-01-02 or 2026-01-02T18:30"
         ) from error
+    if not _FIRST_YEAR <= date.year <= _LAST_YEAR:
+        raise Rejected("bad-date", f"{text!r} is not a year between {_FIRST_YEAR} and {_LAST_YEAR}")
     return date if date.tzinfo else date.replace(tzinfo=UTC)

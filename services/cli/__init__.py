@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 
 import typer
-from rich.console import Console
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
 
 from pipeline.models.bundle import BundleError
 from pipeline.store import StoreRefused, StoreUnavailable
 from services.cli import operate, run
+from services.cli.installation import complain
 from services.cli.models import app as models
 from services.embedded import EmbeddedError
 
@@ -37,5 +39,8 @@ def main() -> None:
     try:
         app()
     except (EmbeddedError, BundleError, StoreUnavailable, StoreRefused) as error:
-        Console(stderr=True).print(f"[bold red]efir:[/] {error}", highlight=False)
+        complain("efir:", str(error))
+        sys.exit(1)
+    except (RedisError, OperationalError) as error:
+        complain("efir:", f"the broker does not answer: {error}. Check EFIR_BROKER_URL, or that `efir up` still runs.")
         sys.exit(1)

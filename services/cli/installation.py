@@ -16,17 +16,25 @@ from celery import Celery
 from pydantic import ValidationError
 from redis import Redis
 from rich.console import Console
+from rich.text import Text
 
 from pipeline.models.bundle import Bundle, installed
 from pipeline.store import ArtifactStore
 from services import broker
 from services.admission import Admission
+from services.cli.present import printable
 from services.embedded import Embedded
 from services.object_store import connect_store
 from services.settings import Settings
 
 err = Console(stderr=True, highlight=False)
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 100)
+
+
+def complain(problem: str, what: str) -> None:
+    """Say in one line on standard error what went wrong; `what` may hold anything a file's name or text can."""
+    err.print(Text.assemble((problem, "bold red"), " ", printable(what)), soft_wrap=True)
+
 
 State = Annotated[
     Path | None,

@@ -10,7 +10,7 @@ from rich.progress import track
 from rich.table import Table
 
 from pipeline.models.bundle import Bundle, BundleError, installed
-from services.cli.installation import err, out, read_settings
+from services.cli.installation import complain, err, out, read_settings
 
 app = typer.Typer(help="Look at, verify, evaluate and train model bundles.", no_args_is_help=True)
 
@@ -46,7 +46,7 @@ def verify() -> None:
                 out.print(f"[green]ok[/]    {bundle.manifest.name}/{name}")
             except BundleError as error:
                 is_whole = False
-                err.print(f"[bold red]wrong[/] {error}")
+                complain("wrong", str(error))
     raise typer.Exit(0 if is_whole else 1)
 
 

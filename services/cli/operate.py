@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ from pipeline.transcript import Place, is_document_id
 from services import logs
 from services.admission import Admitted
 from services.broker import Lane
-from services.cli.installation import State, err, installation, out, read_settings
+from services.cli.installation import State, complain, err, installation, out, read_settings
 from services.cli.present import show_record
 from services.quarantine import Quarantine
 
@@ -114,24 +115,23 @@ def ingest(
     with installation(state) as here:
         if language:
             here.settings = here.settings.model_copy(update={"language": language})
-        admission = here.admission
+        admission, ids = here.admission, list[str]()
 
-        def admitted() -> list[Admitted]:
+        def admitted() -> Iterator[Admitted]:
             nonlocal rejected
-            result = []
-            for root in paths:
-                for path in readers.files(root):
-                    try:
-                        result.append(admission.admit(readers.read_file(path, here.settings.max_document_bytes)))
-                    except Rejected as reason:
-                        rejected += 1
-                        err.print(f"[bold red]rejected[/] {path}: {reason}", soft_wrap=True)
-            return result
+            for path in (path for root in paths for path in readers.files(root)):
+                try:
+                    item = admission.admit(readers.read_file(path, here.settings.max_document_bytes))
+                except Rejected as reason:
+                    rejected += 1
+                    complain("rejected", f"{readers.readable(str(path))}: {reason}")
+                    continue
+                ids.append(item.place.id)
+                yield item
 
-        accepted = admitted()
-        admission.enqueue(accepted)
-        for item in accepted:
-            sys.stdout.write(item.place.id + "\n")
+        admission.enqueue(admitted())
+        for name in ids:
+            sys.stdout.write(name + "\n")
         if here.embedded is not None and here.embedded.is_owner:
             err.print("They wait in the queue; [bold]efir up[/] works through it.")
     raise typer.Exit(1 if rejected else 0)
@@ -161,7 +161,7 @@ def show(
             if entry is None:
                 err.print(f"{document} was admitted and has no record yet")
             else:
-                err.print(f"[bold red]quarantined[/] at {entry.stage}, {entry.at:%Y-%m-%d %H:%M}: {entry.error}")
+                complain("quarantined", f"at {entry.stage}, {entry.at:%Y-%m-%d %H:%M}: {entry.error}")
                 err.print(entry.traceback, markup=False)
             raise typer.Exit(1) from None
         if as_json:

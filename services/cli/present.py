@@ -32,6 +32,11 @@ _TYPES = {
 _BAR = 20
 
 
+def printable(text: str) -> str:
+    """Without the control characters by which a text could steer the terminal; line ends and tabs become spaces."""
+    return "".join(" " if char in "\n\t" else char for char in text if char in "\n\t" or char.isprintable())
+
+
 def show_record(console: Console, record: Record) -> None:
     facts = [record.id, record.language, record.source]
     if record.published:
@@ -46,7 +51,7 @@ def show_record(console: Console, record: Record) -> None:
         _heading("Sentiment"),
         _sentiment(record),
     )
-    console.print(Panel(body, title=Text(record.title or record.id, style="bold"), title_align="left"))
+    console.print(Panel(body, title=Text(printable(record.title) or record.id, style="bold"), title_align="left"))
 
 
 def _heading(text: str) -> RenderableType:
@@ -78,7 +83,7 @@ def _entities(record: Record) -> Table:
 
 
 def _named(entity: Entity) -> Text:
-    name = Text(entity.name)
+    name = Text(printable(entity.name))
     if len(entity.mentions) > 1:
         name += Text(f" ×{len(entity.mentions)}", style="bold cyan")
     return name
@@ -103,5 +108,5 @@ def _sentiment(record: Record) -> RenderableType:
 
 
 def _quote(record: Record, sentence: RecordSentence, most: int = 300) -> Text:
-    text = " ".join(record.text[sentence.start : sentence.end].split())
+    text = printable(" ".join(record.text[sentence.start : sentence.end].split()))
     return Text(text if len(text) <= most else text[: most - 1] + "…")

@@ -12,18 +12,19 @@ from typing import Annotated, Literal, TextIO
 
 import msgspec
 import typer
+from redis.exceptions import RedisError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from pipeline import readers
-from pipeline.artifact import Record, decode
+from pipeline.artifact import Record
 from pipeline.graph import STAGES
 from pipeline.readers import Rejected
-from pipeline.record import is_current
-from pipeline.store import NotFound, record_key
+from pipeline.record import current_record
+from pipeline.store import StoreUnavailable
 from pipeline.transcript import Place
 from services import logs
 from services.admission import Admitted
-from services.cli.installation import Installation, State, err, installation, out
+from services.cli.installation import Installation, State, complain, err, installation, out
 from services.cli.present import show_record
 from services.progress import Notice
 from services.progress import Progress as Notices
@@ -34,6 +35,8 @@ _STEPS = (*STAGES, "record")
 _ASK_STORE_SECONDS = 5.0
 _ASK_STORE_DOCUMENTS = 50
 _NO_WORKER_SECONDS = 20.0
+# How long a broker or store may be away before waiting for it makes no sense.
+_AWAY_SECONDS = 60.0
 
 Status = Literal["done", "rejected", "quarantined"]
 
@@ -78,7 +81,7 @@ def run(
         inputs = [Input(path) for root in paths for path in readers.files(root)]
         for root in paths:
             if root.is_dir() and not any(root in entry.path.parents for entry in inputs):
-                err.print(f"[yellow]{root}[/]: no {' or '.join(readers.FORMATS)} file in it", soft_wrap=True)
+                complain("nothing to read:", f"{root}: no {' or '.join(readers.FORMATS)} file in it")
         lines = _Run(here, inputs).finish(out_dir, as_json)
     raise typer.Exit(0 if all(line.status == "done" for line in lines) else 1)
 
@@ -118,22 +121,33 @@ class _Run:
                 yield entry.admitted
 
     def _wait(self, notices: Notices, position: str) -> None:
-        asked = heard = time.monotonic()
+        """Until nothing is pending. A broker or store that goes away is waited for, within a bound."""
+        asked = heard = answered = time.monotonic()
         is_warned = False
         while self._pending:
             self._here.tend()
-            for heard_at, notice in notices.since(position, wait_seconds=0.5):
-                position, heard = heard_at, time.monotonic()
-                self._hear(notice)
-            now = time.monotonic()
-            if now - asked > _ASK_STORE_SECONDS:
-                asked = now
-                for place in list(self._pending.values())[:_ASK_STORE_DOCUMENTS]:
-                    if self._record(place) is not None or Quarantine(self._here.store).find(place) is not None:
-                        self._settle(place.id)
-            if now - heard > _NO_WORKER_SECONDS and not is_warned and self._nobody_works():
-                is_warned = True
-                err.print("[yellow]No worker is there.[/] The documents wait in the queue; start one: efir worker")
+            try:
+                for heard_at, notice in notices.since(position, wait_seconds=0.5):
+                    position, heard = heard_at, time.monotonic()
+                    self._hear(notice)
+                if time.monotonic() - asked > _ASK_STORE_SECONDS:
+                    asked = time.monotonic()
+                    self._ask_store()
+                if time.monotonic() - heard > _NO_WORKER_SECONDS and not is_warned and self._nobody_works():
+                    is_warned = True
+                    err.print("[yellow]No worker is there.[/] The documents wait in the queue; start one: efir worker")
+                answered = time.monotonic()
+            except (RedisError, StoreUnavailable):
+                if time.monotonic() - answered > _AWAY_SECONDS:
+                    raise
+                time.sleep(0.5)
+
+    def _ask_store(self) -> None:
+        """Some of the pending, in turn: those asked now are asked again after all others."""
+        for place in list(self._pending.values())[:_ASK_STORE_DOCUMENTS]:
+            del self._pending[place.id]
+            if self._record(place) is None and Quarantine(self._here.store).find(place) is None:
+                self._pending[place.id] = place
 
     def _hear(self, notice: Notice) -> None:
         for name in notice.documents:
@@ -152,14 +166,7 @@ class _Run:
         return not present(self._here.redis)
 
     def _record(self, place: Place) -> Record | None:
-        """The document's record, if it is there and says what today's models say."""
-        key = record_key(place)
-        try:
-            record = decode(self._here.store.get(key), Record, key)
-        except NotFound:
-            return None
-        bundle = self._here.bundles.get(record.language)
-        return record if bundle is not None and is_current(record, bundle.fingerprints) else None
+        return current_record(self._here.store, place, self._here.bundles)
 
     def _report(self, out_dir: Path | None, as_json: bool) -> list[Line]:
         """Print every record, in the order of the inputs, and name what has none."""
@@ -180,17 +187,17 @@ class _Run:
         return lines
 
     def _report_one(self, entry: Input, out_dir: Path | None, as_json: bool) -> Line:
-        name = str(entry.path)
+        name = readers.readable(str(entry.path))
         if entry.admitted is None:
             assert entry.rejected is not None
-            err.print(f"[bold red]rejected[/] {name}: {entry.rejected}", soft_wrap=True)
+            complain("rejected", f"{name}: {entry.rejected}")
             return Line(name, None, "rejected", str(entry.rejected))
         place = entry.admitted.place
         record = self._record(place)
         if record is None:
             found = Quarantine(self._here.store).find(place)
             reason = f"{found.stage}: {found.error}" if found else "its record is not in the store"
-            err.print(f"[bold red]quarantined[/] {name} ({place.id}): {reason}", soft_wrap=True)
+            complain("quarantined", f"{name} ({place.id}): {reason}")
             return Line(name, place.id, "quarantined", reason)
         if as_json:
             sys.stdout.write(msgspec.json.encode(record).decode() + "\n")

@@ -2,6 +2,7 @@
 
 from pipeline.artifact import Word
 from pipeline.names import Found, entities
+from pipeline.nominative import _plural
 from tests.texts import parse_of, words
 
 GEN, INS, NOM, LOC, ACC = (f"Case={case}|Gender=Fem|Number=Sing" for case in ("Gen", "Ins", "Nom", "Loc", "Acc"))
@@ -171,3 +172,88 @@ def test_thousands_of_names_are_joined_without_comparing_all_with_all() -> None:
     sentence = words(*rows)
     found = [Found(0, at, at, "ORG") for at in range(5000)]
     assert len(entities(text_of(sentence), parse_of(sentence), found)) == 5000
+
+
+def test_a_man_and_a_woman_of_one_surname_are_two_people() -> None:
+    sentence = words(
+        ("Зеленський", "Зеленський", "PROPN", MASC.format("Nom"), 0, "root"),
+        ("Зеленська", "Зеленська", "PROPN", NOM, 1, "conj"),
+    )
+    found = [Found(0, 0, 0, "PERS"), Found(0, 1, 1, "PERS")]
+    assert [e.name for e in entities(text_of(sentence), parse_of(sentence), found)] == ["Зеленський", "Зеленська"]
+
+
+def test_a_patronymic_does_not_part_a_name() -> None:
+    sentence = words(
+        ("Володимир", "Володимир", "PROPN", MASC.format("Nom"), 0, "root"),
+        ("Олександрович", "Олександрович", "PROPN", MASC.format("Nom"), 1, "flat:name"),
+        ("Зеленський", "Зеленський", "PROPN", MASC.format("Nom"), 1, "flat:name"),
+        ("Володимиру", "Володимир", "PROPN", MASC.format("Dat"), 1, "conj"),
+        ("Зеленському", "Зеленський", "PROPN", MASC.format("Dat"), 4, "flat:name"),
+    )
+    (entity,) = entities(text_of(sentence), parse_of(sentence), [Found(0, 0, 2, "PERS"), Found(0, 3, 4, "PERS")])
+    assert entity.name == "Володимир Олександрович Зеленський"
+
+
+def test_a_feminine_name_that_declines_as_an_adjective() -> None:
+    assert (
+        named(
+            ("Білої", "білий", "ADJ", GEN, 2, "amod"),
+            ("Церкви", "церква", "PROPN", GEN, 0, "root"),
+            kind="LOC",
+        )
+        == "Біла Церква"
+    )
+
+
+def test_coordinated_adjectives_agree_with_their_head() -> None:
+    plural = "Case=Loc|Number=Plur"
+    assert (
+        named(
+            ("Луганській", "луганський", "ADJ", LOC, 4, "amod"),
+            ("та", "та", "CCONJ", "", 3, "cc"),
+            ("Донецькій", "донецький", "ADJ", LOC, 1, "conj"),
+            ("областях", "область", "NOUN", plural, 0, "root"),
+            kind="LOC",
+        )
+        == "Луганська та Донецька області"
+    )
+
+
+def test_half_a_name_is_never_turned() -> None:
+    assert (
+        named(
+            ("Служби", "служб", "NOUN", GEN, 0, "root"),
+            ("безпеки", "безпека", "NOUN", GEN, 1, "nmod"),
+        )
+        == "Служби безпеки"
+    )
+    assert (
+        named(
+            ("Оксану", "Оксана", "PROPN", ACC, 0, "root"),
+            ("Маркарову", "Умаркаров", "PROPN", ACC, 1, "flat:name"),
+            kind="PERS",
+        )
+        == "Оксану Маркарову"
+    )
+
+
+def test_what_is_counted_stays_as_it_stands() -> None:
+    assert (
+        named(
+            ("двох", "два", "NUM", "Case=Gen", 2, "nummod"),
+            ("тижнів", "тиждень", "NOUN", "Case=Gen|Gender=Masc|Number=Plur", 0, "root"),
+            kind="PERIOD",
+        )
+        == "двох тижнів"
+    )
+
+
+def test_plurals_are_words() -> None:
+    plurals = {
+        "сила": "сили", "нація": "нації", "область": "області", "держава": "держави", "місто": "міста", "море": "моря",
+        "сховище": "сховища", "росіянин": "росіяни", "захисник": "захисники", "рік": "роки", "українець": "українці",
+        "лікар": "лікарі", "ідея": "ідеї", "весілля": "весілля", "Карпати": "Карпати", "музей": "музеї",
+        "тисяча": "тисячі",        "партія": "партії", "можливість": "можливості",
+    }  # fmt: skip
+    assert {lemma: _plural(lemma) for lemma in plurals} == plurals

@@ -115,8 +115,9 @@ def test_a_document_that_is_not_there_fails_with_its_key(bench: Bench) -> None:
 
 def test_a_stage_whose_need_is_missing_says_which(bench: Bench) -> None:
     (place,) = bench.admit("Текст один")
-    (failure,) = bench.processing.run("topics", [place]).failed
-    assert failure.error == "topics needs the document's parse, which is not in the store"
+    outcome = bench.processing.run("topics", [place])
+    assert outcome.missing == {"parse": [place]}
+    assert (outcome.done, outcome.failed) == ([], [])
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"schema":', b'{"schema":"efir.parse/7"}', b"\xff"])
