@@ -82,7 +82,13 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
     @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def in_child(**_: Any) -> None:
         die_with_parent(signal.SIGKILL)
-        executor().preload(stages)
+        try:
+            executor().preload(stages)
+        except Exception:
+            # Celery would carry on, and every document would be quarantined for want of models.
+            log.exception("models do not load; the worker ends")
+            os.kill(os.getppid(), signal.SIGTERM)
+            raise
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(**_: Any) -> None:

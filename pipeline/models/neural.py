@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from stanza.models.common.foundation_cache import FoundationCache
 
+from pipeline.models import faster
 from pipeline.models.bundle import Bundle
 
 # More threads in a process make two busy processes slower, not faster: the tensors are small.
@@ -56,7 +57,8 @@ class NeuralModels:
     @property
     def parser(self) -> Any:
         """`stanza.Pipeline` for tokens, tags, lemmas and trees; feed it `bulk_process`."""
-        return self._once("parser", lambda: self._pipeline(_PARSE))
+        faster.apply()
+        return self._once("parser", lambda: self._pipeline(_PARSE, **faster.OPTIONS))
 
     @property
     def tagger(self) -> Any:

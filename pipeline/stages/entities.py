@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+import torch
 from stanza import Document as StanzaDocument
 
 from pipeline.artifact import Content, Entities, Parse
@@ -19,6 +20,7 @@ class EntitiesStage:
     def __init__(self, models: NeuralModels) -> None:
         self._tagger = models.tagger
 
+    @torch.inference_mode()
     def run(self, batch: Sequence[Subject]) -> list[Content]:
         tagged = self._tagger.bulk_process([_words_only(subject.parse) for subject in batch])
         return [

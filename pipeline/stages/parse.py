@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import torch
 from stanza import Document as StanzaDocument
 
 from pipeline.artifact import Content, MultiWord, Parse, ParsedSentence, Word
+from pipeline.models.faster import RememberedLemmas
 from pipeline.models.neural import NeuralModels
 from pipeline.plain import PlainText
 from pipeline.stages import Subject
@@ -23,13 +25,16 @@ class ParseStage:
         processors = models.parser.processors
         self._tokenize = processors["tokenize"]
         self._annotate = [processors[name] for name in ("pos", "lemma", "depparse")]
+        self._lemmas = RememberedLemmas(processors["lemma"].trainer)
 
+    @torch.inference_mode()
     def run(self, batch: Sequence[Subject]) -> list[Content]:
         plains = [PlainText(subject.document.text) for subject in batch]
         parsed = self._tokenize.bulk_process([StanzaDocument([], text=plain.text) for plain in plains])
         parsed = [_with_bounded_sentences(document) for document in parsed]
         for processor in self._annotate:
             parsed = processor.bulk_process(parsed)
+        self._lemmas.keep_bounded()
         return [
             Parse(tuple(_sentence(sentence, plain) for sentence in document.sentences))
             for plain, document in zip(plains, parsed, strict=True)
