@@ -1,4 +1,4 @@
-"""A worker whose parser dies, as by a segmentation fault, on a text with the word `отрута`. For test_poison."""
+"""A worker whose parser dies on the word `отрута`, as by a segmentation fault, and hangs on the word `трясовина`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ _run = ParseStage.run
 def run(self: ParseStage, batch: Sequence[Subject]) -> list[Content]:
     if any("отрута" in subject.document.text for subject in batch):
         os.kill(os.getpid(), signal.SIGKILL)
+    while any("трясовина" in subject.document.text for subject in batch):
+        pass
     return _run(self, batch)
 
 

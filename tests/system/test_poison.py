@@ -1,4 +1,4 @@
-"""A document that kills every worker that touches it."""
+"""A document that kills every worker that touches it, or never lets go of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from pipeline.models.bundle import installed
 from pipeline.store import record_key
@@ -20,11 +22,13 @@ from services.settings import Settings
 from tests.system.conftest import until
 
 
-def test_it_ends_in_quarantine_and_takes_nobody_with_it(tmp_path: Path) -> None:
-    with Embedded(Settings(state=tmp_path / "state", concurrency=1, visibility_timeout=5)) as embedded:
+@pytest.mark.parametrize("word", ["отрута", "трясовина"])
+def test_it_ends_in_quarantine_and_takes_nobody_with_it(tmp_path: Path, word: str) -> None:
+    limits = {"stage_seconds": 2.0, "visibility_timeout": 5.0}
+    with Embedded(Settings(state=tmp_path / "state", concurrency=1, **limits)) as embedded:
         settings, store = embedded.settings, connect_store(embedded.settings)
         admission = Admission(settings, store, broker.create_app(settings), installed(settings.bundles))
-        texts = ["Перший добрий документ.", "Це отрута для парсера.", "Другий добрий документ."]
+        texts = ["Перший добрий документ.", f"Це {word} для парсера.", "Другий добрий документ."]
         first, poison, second = [admission.admit(Transcript(text=text)) for text in texts]
         admission.enqueue([first, poison, second])  # one message
         log = (tmp_path / "worker.log").open("w")
