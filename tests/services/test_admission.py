@@ -87,7 +87,8 @@ def test_batches_are_bounded_in_documents_and_in_text(admission: Admission, sett
     ]
     admission.enqueue(short)
     assert depths(client)["parse.live"] == 2
-    long = [admission.admit(Transcript(text=f"{number} " + "слово " * 2000)) for number in range(3)]
+    half = "слово " * (settings.batch_characters // 10)
+    long = [admission.admit(Transcript(text=f"{number} {half}")) for number in range(3)]
     admission.enqueue(long, Lane.REPLAY)
     assert depths(client)["parse.replay"] == 3
 

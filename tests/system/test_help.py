@@ -1,5 +1,6 @@
 """What a newcomer reads first."""
 
+import os
 import subprocess
 
 import pytest
@@ -24,39 +25,22 @@ def test_models_are_listed_with_their_licences_and_verified() -> None:
     assert [line.split()[0] for line in verified.stdout.splitlines()] == ["ok"] * 8
 
 
-def test_half_a_configuration_is_explained() -> None:
-    import os
-
+def refused(*arguments: str, **environment: str) -> str:
+    """What a command that cannot run says on standard error."""
     done = subprocess.run(
-        [EFIR, "status"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, "EFIR_BROKER_URL": "redis://localhost"},
+        [EFIR, *arguments], capture_output=True, text=True, timeout=30, check=False, env={**os.environ, **environment}
     )
     assert done.returncode == 2
-    assert "EFIR_STORE_ENDPOINT is not set" in done.stderr
+    return done.stderr
+
+
+def test_half_a_configuration_is_explained() -> None:
+    assert "EFIR_STORE_ENDPOINT is not set" in refused("status", EFIR_BROKER_URL="redis://localhost")
 
 
 def test_a_wrong_setting_is_named() -> None:
-    import os
-
-    done = subprocess.run(
-        [EFIR, "status"],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-        env={**os.environ, "EFIR_LOG_LEVEL": "LOUD"},
-    )
-    assert done.returncode == 2
-    assert "EFIR_LOG_LEVEL" in done.stderr
+    assert "EFIR_LOG_LEVEL" in refused("status", EFIR_LOG_LEVEL="LOUD")
 
 
 def test_a_stage_that_does_not_exist_is_named() -> None:
-    done = subprocess.run(
-        [EFIR, "worker", "-Q", "parse,poetry"], capture_output=True, text=True, timeout=30, check=False
-    )
-    assert done.returncode == 2
-    assert "poetry" in done.stderr
+    assert "poetry" in refused("worker", "-Q", "parse,poetry")
