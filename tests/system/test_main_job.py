@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.conftest import EXAMPLE
 from tests.pipeline.stages.test_stages import assert_valid
 from tests.system.conftest import EFIR, VISIBILITY_SECONDS, Running, efir, until
 
+UDVALIDATE = Path(sys.executable).parent / "udvalidate"
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "record.schema.json"
 
 
@@ -85,8 +87,13 @@ def test_every_artifact_lies_under_its_stage_and_fingerprint(
 
 
 def test_the_conllu_is_valid_and_the_same_in_the_store(record: dict[str, Any], example: Path, running: Running) -> None:
-    written = (example / f"{record['id']}.conllu").read_text()
+    path = example / f"{record['id']}.conllu"
+    written = path.read_text()
     assert_valid(written)
+    judge = subprocess.run(
+        [UDVALIDATE, "--lang", "uk", "--level", "2", path], capture_output=True, text=True, check=False
+    )
+    assert judge.returncode == 0, judge.stdout + judge.stderr  # the validator of Universal Dependencies
     assert written.count("# sent_id = ") == len(record["sentences"])
     key = record["stages"]["parse"]["artifact"].replace(".json", ".conllu")
     assert running.store.get(key).decode() == written
