@@ -80,12 +80,11 @@ class Admission:
         return Admitted(place, len(transcript.text), is_recorded)
 
     def enqueue(self, admitted: Iterable[Admitted], lane: Lane = Lane.LIVE) -> None:
-        """Put documents that have no record yet into the queues, in batches."""
-        todo = [item for item in admitted if not item.is_recorded]
-        now = time.time()
+        """Put documents that have no record yet into the queues, each batch as soon as it is full."""
+        todo = (item for item in admitted if not item.is_recorded)
         for batch in self._batches(todo):
             for stage in roots():
-                publish(self._app, Batch(stage=stage, lane=lane, documents=batch, admitted=now))
+                publish(self._app, Batch(stage=stage, lane=lane, documents=batch, admitted=time.time()))
 
     def _batches(self, admitted: Iterable[Admitted]) -> Iterator[tuple[str, ...]]:
         batch: list[str] = []

@@ -38,6 +38,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """A message: which stage to run on which documents.
 
     `deliveries` counts deliveries under earlier message ids, when the batch was part of one that had to be split.
+    `sent_back` counts how often a stage missed what it needs and had it made anew.
     `admitted` is the Unix time at which the documents were admitted, in seconds.
     """
 
@@ -46,6 +47,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[str, ...]  # Place.path each
     admitted: float
     deliveries: int = 0
+    sent_back: int = 0
 
 
 def queue_name(stage: str, lane: Lane) -> str:

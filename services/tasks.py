@@ -41,6 +41,8 @@ from services.watchdog import Watched
 # document given up for a wrong key could not.
 _TRANSIENT = (StoreUnavailable, StoreRefused, RedisError, OperationalError)
 _LONGEST_WAIT_SECONDS = 30
+# Workers of two versions could send a document to and fro for ever; an upgrade sends it back once.
+_MOST_SENT_BACK = 2
 # A count outlives every redelivery and is removed when the message is done.
 _COUNT_SECONDS = 24 * 3600
 
@@ -137,10 +139,7 @@ class Executor:
                 self._app, msgspec.structs.replace(batch, stage=dependant, documents=documents, deliveries=0)
             )
         for need, places in outcome.missing.items():
-            # The models changed while the document was on its way: what is needed is made anew, and what follows, too.
-            documents = tuple(place.path for place in places)
-            broker.publish(self._app, msgspec.structs.replace(batch, stage=need, documents=documents, deliveries=0))
-            log.info("sent back", stage=need, documents=len(places), needed_by=batch.stage)
+            outcome.failed.extend(self._send_back(batch, need, places))
         self._progress.tell(batch.stage, "done", standing)
         if graph.is_leaf(batch.stage):
             joined = self._processing.join_complete(standing)
@@ -159,6 +158,27 @@ class Executor:
         if outcome.done:
             metrics.stage_seconds.labels(batch.stage).observe(outcome.seconds)
             metrics.tokens.labels(batch.stage).inc(outcome.tokens)
+
+    def _send_back(self, batch: Batch, need: str, places: Sequence[Place]) -> list[Failure]:
+        """The models changed while the documents were on their way: what is needed is made anew, and what follows, too.
+
+        Returns the documents as failures instead when they were sent back too often.
+        """
+        if batch.sent_back >= _MOST_SENT_BACK:
+            error = (
+                f"{batch.stage} needs the document's {need}, which was made {batch.sent_back} times and is not there"
+            )
+            return [Failure(place, f"{error}: do all workers have the same models?", "") for place in places]
+        again = msgspec.structs.replace(
+            batch,
+            stage=need,
+            documents=tuple(place.path for place in places),
+            deliveries=0,
+            sent_back=batch.sent_back + 1,
+        )
+        broker.publish(self._app, again)
+        log.info("sent back", stage=need, documents=len(places), needed_by=batch.stage)
+        return []
 
     def _split(self, batch: Batch, lost: int) -> None:
         """One document brought the worker down, and nobody knows which: each goes on alone."""

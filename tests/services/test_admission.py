@@ -18,12 +18,6 @@ from services.quarantine import Quarantine
 from services.settings import Settings
 
 
-@pytest.fixture
-def admission(settings: Settings, store: ArtifactStore, bundle: Bundle) -> Admission:
-    broker.connect(settings).flushdb()
-    return Admission(settings, store, broker.create_app(settings), {"uk": bundle})
-
-
 def stored(store: ArtifactStore, key: str) -> Document:
     return decode(store.get(key), Document, key)
 
