@@ -44,6 +44,15 @@ def is_leaf(stage: str) -> bool:
     return not dependants(stage)
 
 
+def closure(stage: str) -> tuple[str, ...]:
+    """`stage` and all that depends on it, in topological order."""
+    found = {stage}
+    for name, spec in GRAPH.items():
+        if found & set(spec.needs):
+            found.add(name)
+    return tuple(name for name in STAGES if name in found)
+
+
 def roots() -> tuple[str, ...]:
     return tuple(name for name, spec in GRAPH.items() if not spec.needs)
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from pipeline import conllu, graph
 from pipeline.artifact import Artifact, Content, Parse, decode, decode_artifact, encode, schema_of
+from pipeline.failure import Failure
 from pipeline.models.bundle import Bundle
 from pipeline.record import join
 from pipeline.stages import Stage, Subject
@@ -32,15 +33,6 @@ from pipeline.transcript import Document, Place
 
 In = TypeVar("In")
 Out = TypeVar("Out")
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A document that a stage cannot process, and why: what goes into quarantine."""
-
-    place: Place
-    error: str
-    traceback: str
 
 
 @dataclass
@@ -84,11 +76,12 @@ class Processing:
             self._stages[key] = self._open_stage(stage, self._bundles[language])
         return self._stages[key]
 
-    def run(self, name: str, places: Sequence[Place]) -> Outcome:
+    def run(self, name: str, places: Sequence[Place], since: float = 0.0) -> Outcome:
         """Give every document at `places` its artifact of stage `name`, if it can be had.
 
+        An artifact that was not written after `since` (Unix time by the store's clock, in seconds) is made again.
         Raises StoreUnavailable or StoreRefused when the store fails: then nothing is known to be lost and the call
-        can be made again.
+        can be made again. Raises MemoryError when memory is out, which says nothing of the documents.
         """
         outcome = Outcome()
         subjects: list[tuple[Place, Subject]] = []
@@ -97,16 +90,23 @@ class Processing:
                 outcome.failed.append(document)
             elif document.language not in self._bundles:
                 error = f"no model bundle for language {document.language!r} is installed"
-                outcome.failed.append(Failure(place, error, ""))
+                outcome.failed.append(Failure(place, "no-bundle", error, ""))
             else:
                 subjects.append((place, Subject(document, {})))
-        todo = self._without_artifact(name, subjects, outcome)
+        todo = self._without_artifact(name, subjects, since, outcome)
         todo = self._with_needs(name, todo, outcome)
         for language, group in groupby(
             sorted(todo, key=lambda item: item[1].document.language), lambda item: item[1].document.language
         ):
-            self._compute(name, language, list(group), outcome)
+            self._compute(name, language, list(group), since, outcome)
         return outcome
+
+    def has_artifact(self, name: str, place: Place, since: float = 0.0) -> bool:
+        """Whether the document at `place` has a whole artifact of stage `name`, written after `since`."""
+        document = self._document(place)
+        if isinstance(document, Failure) or document.language not in self._bundles:
+            return False
+        return self._is_present(name, place, document, since) is True
 
     def join_complete(self, places: Sequence[Place]) -> Outcome:
         """Write the record of every document whose artifacts are all there: those are `done`.
@@ -130,9 +130,9 @@ class Processing:
         try:
             return decode(self._store.get(key), Document, key)
         except NotFound:
-            return Failure(place, f"the document is not in the store: {key}", "")
+            return Failure(place, "document-missing", f"the document is not in the store: {key}", "")
         except ValueError as error:
-            return Failure(place, str(error), traceback.format_exc())
+            return Failure(place, "unreadable", str(error), traceback.format_exc())
 
     def _fingerprint(self, stage: str, document: Document) -> str:
         return self._bundles[document.language].fingerprints[stage]
@@ -145,16 +145,13 @@ class Processing:
         except NotFound:
             return None
         except ValueError as error:
-            return Failure(place, str(error), traceback.format_exc())
+            return Failure(place, "unreadable", str(error), traceback.format_exc())
 
     def _without_artifact(
-        self, name: str, subjects: list[tuple[Place, Subject]], outcome: Outcome
+        self, name: str, subjects: list[tuple[Place, Subject]], since: float, outcome: Outcome
     ) -> list[tuple[Place, Subject]]:
         def present(item: tuple[Place, Subject]) -> bool | Failure:
-            place, subject = item
-            if name == "parse":
-                return self._parse_is_whole(place, subject.document)
-            return self._store.exists(artifact_key(name, self._fingerprint(name, subject.document), place))
+            return self._is_present(name, item[0], item[1].document, since)
 
         todo = []
         for item, is_present in zip(subjects, self._all(present, subjects), strict=True):
@@ -165,6 +162,15 @@ class Processing:
             else:
                 todo.append(item)
         return todo
+
+    def _is_present(self, name: str, place: Place, document: Document, since: float) -> bool | Failure:
+        fingerprint = self._fingerprint(name, document)
+        keys = [artifact_key(name, fingerprint, place)]
+        if since:
+            if name == "parse":
+                keys.append(conllu_key(fingerprint, place))
+            return all((self._store.modified(key) or 0.0) > since for key in keys)
+        return self._parse_is_whole(place, document) if name == "parse" else self._store.exists(keys[0])
 
     def _parse_is_whole(self, place: Place, document: Document) -> bool | Failure:
         """A worker may have died between the parse and its CoNLL-U; the second follows from the first."""
@@ -202,18 +208,23 @@ class Processing:
                 ready.append((place, result))
         return ready
 
-    def _compute(self, name: str, language: str, batch: list[tuple[Place, Subject]], outcome: Outcome) -> None:
+    def _compute(
+        self, name: str, language: str, batch: list[tuple[Place, Subject]], since: float, outcome: Outcome
+    ) -> None:
         """Run the stage on the batch; when it raises, one by one, so that only the culprits fail."""
         stage = self.load(name, language)
         started = time.perf_counter()
         try:
             contents = stage.run([subject for _, subject in batch])
         except Exception as error:
+            if _is_out_of_memory(error):
+                raise MemoryError(str(error)) from error
             if len(batch) == 1:
-                outcome.failed.append(Failure(batch[0][0], f"{type(error).__name__}: {error}", traceback.format_exc()))
+                reason = type(error).__name__
+                outcome.failed.append(Failure(batch[0][0], reason, f"{reason}: {error}", traceback.format_exc()))
             else:
                 for item in batch:
-                    self._compute(name, language, [item], outcome)
+                    self._compute(name, language, [item], since, outcome)
             return
         seconds = time.perf_counter() - started
         outcome.seconds += seconds
@@ -232,7 +243,10 @@ class Processing:
 
         def write(item: tuple[tuple[Place, Subject], Artifact[Any]]) -> None:
             (place, subject), artifact = item
-            self._write(place, subject.document, artifact)
+            if since:
+                self._write_again(place, subject.document, artifact)
+            else:
+                self._write(place, subject.document, artifact)
 
         self._all(write, zip(batch, artifacts, strict=True))
         outcome.done.extend(place for place, _ in batch)
@@ -245,6 +259,13 @@ class Processing:
             if not written:  # somebody was first, and what they wrote is what counts
                 artifact = decode_artifact(self._store.get(key), "parse", key)
             self._write_conllu(place, document, artifact)
+
+    def _write_again(self, place: Place, document: Document, artifact: Artifact[Any]) -> None:
+        """What was asked to be made again replaces what is there."""
+        self._store.replace(artifact_key(artifact.stage, artifact.fingerprint, place), encode(artifact))
+        if artifact.stage == "parse":
+            text = conllu.render(document, artifact.content)
+            self._store.replace(conllu_key(artifact.fingerprint, place), text.encode(), CONLLU)
 
     def _write_conllu(self, place: Place, document: Document, artifact: Artifact[Any]) -> None:
         text = conllu.render(document, artifact.content)
@@ -263,6 +284,11 @@ class Processing:
             artifacts[stage] = artifact
         self._store.replace(record_key(place), encode(join(document, place, artifacts)))
         return True
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch has no error of its own for it on the CPU."""
+    return isinstance(error, MemoryError) or "can't allocate memory" in str(error)
 
 
 def _tokens(subject: Subject, content: Content) -> int:

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import urllib3
 from minio import Minio
+from minio.deleteobjects import DeleteObject
 from minio.error import InvalidResponseError, S3Error, ServerError
 from urllib3.exceptions import HTTPError
 
@@ -36,6 +37,14 @@ class StoreRefused(Exception):
 
 class NotFound(KeyError):
     """Nothing lies under the key."""
+
+
+class Entry(NamedTuple):
+    """What a listing says of a key. `modified` is Unix time by the store's clock, in whole seconds; `size` in bytes."""
+
+    key: str
+    size: int
+    modified: float
 
 
 class Observer(Protocol):
@@ -147,24 +156,50 @@ class ArtifactStore:
                 response.release_conn()
 
     def exists(self, key: str) -> bool:
+        return self.modified(key) is not None
+
+    def modified(self, key: str) -> float | None:
+        """When `key` was written: Unix time by the store's clock, in whole seconds. None when nothing lies there."""
         try:
             with self._operation("stat"):
-                self._client.stat_object(self._bucket, key)
+                at = self._client.stat_object(self._bucket, key).last_modified
         except NotFound:
-            return False
-        return True
+            return None
+        return at.timestamp() if at is not None else 0.0
 
     def delete(self, key: str) -> None:
         """Remove what lies under `key`; nothing there is no error."""
         with self._operation("delete"):
             self._client.remove_object(self._bucket, key)
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Remove what lies under `keys`, a thousand in one request; nothing there is no error."""
+        with self._operation("delete_all"):
+            for error in self._client.remove_objects(self._bucket, (DeleteObject(key) for key in keys)):
+                raise StoreUnavailable(f"the object store did not remove {error.name}: {error.code} {error.message}")
+
     def list(self, prefix: str, after: str | None = None) -> Iterator[str]:
-        """Keys under `prefix` in UTF-8 order, streamed page by page, from the one after `after` on."""
+        """Keys under `prefix`, streamed page by page, from the one after `after` on.
+
+        In order within a folder. Across folders S3 orders by the whole key and SeaweedFS by folder: "a-b/1" and "a/1"
+        come either way, so what merges listings goes folder by folder.
+        """
+        return (entry.key for entry in self.entries(prefix, after))
+
+    def entries(self, prefix: str, after: str | None = None) -> Iterator[Entry]:
+        """As `list`, with sizes and times."""
         with self._operation("list"):
             for item in self._client.list_objects(self._bucket, prefix=prefix, recursive=True, start_after=after):
                 if item.object_name is not None:
-                    yield item.object_name
+                    at = item.last_modified.timestamp() if item.last_modified else 0.0
+                    yield Entry(item.object_name, item.size or 0, at)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The folders directly under `prefix` (which ends in a slash): their names, without slashes, in order."""
+        with self._operation("list"):
+            for item in self._client.list_objects(self._bucket, prefix=prefix):
+                if item.is_dir and item.object_name is not None:
+                    yield item.object_name[len(prefix) : -1]
 
     @contextmanager
     def _operation(self, name: str) -> Iterator[None]:

@@ -2,14 +2,15 @@
 
 The id is claimed first (`ids/{id}`, create-only, holding the place), then the document is written at the claimed
 place: two senders of the same document, at once or on different days, end with one. A document is acknowledged to its
-sender after it is stored and enqueued; a sender that was not told may send again, which is harmless.
+sender after it is stored and enqueued, and the broker has it on disk; a sender that was not told may send again, which
+is harmless.
 """
 
 from __future__ import annotations
 
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,8 +24,12 @@ from pipeline.readers import Rejected
 from pipeline.record import current_record
 from pipeline.store import ArtifactStore, NotFound, document_key, id_key, story_key
 from pipeline.transcript import Document, Place, Transcript, document_id, place_of, source_slug, story_of
-from services.broker import Batch, Lane, publish
+from services import broker
+from services.batching import batches
+from services.broker import Batch, Lane
+from services.pressure import Pressure
 from services.quarantine import Quarantine
+from services.queues import Queues
 from services.settings import Settings
 
 # Below this share of its letters in the script of its language, a text is in another language.
@@ -44,12 +49,15 @@ class Admission:
     def __init__(self, settings: Settings, store: ArtifactStore, app: Celery, bundles: Mapping[str, Bundle]) -> None:
         self._settings = settings
         self._store = store
-        self._app = app
         self._bundles = bundles
         self._quarantine = Quarantine(store)
+        client = broker.connect(settings)
+        self._queues = Queues(app, client)
+        self._pressure = Pressure(client, self._queues, settings.high_water, settings.low_water)
 
     def admit(self, transcript: Transcript) -> Admitted:
-        """Store a transcript. Raises Rejected with the reason when it may not enter."""
+        """Store a transcript. Raises Rejected with the reason when it may not enter, and Busy when nothing may now."""
+        self._pressure.check()
         language = self._language(transcript)
         name = document_id(transcript)
         now = datetime.now(UTC)
@@ -76,28 +84,19 @@ class Admission:
             self._store.replace(story_key(story_of(name)), name.encode(), "text/plain")
         is_recorded = not is_new and current_record(self._store, place, self._bundles) is not None
         if not is_new and not is_recorded:
-            self._quarantine.drop(place)  # sending a document again asks to try again
+            self._quarantine.drop([place])  # sending a document again asks to try again
         return Admitted(place, len(transcript.text), is_recorded)
 
     def enqueue(self, admitted: Iterable[Admitted], lane: Lane = Lane.LIVE) -> None:
         """Put documents that have no record yet into the queues, each batch as soon as it is full."""
-        todo = (item for item in admitted if not item.is_recorded)
-        for batch in self._batches(todo):
+        todo = ((item.place.path, item.characters) for item in admitted if not item.is_recorded)
+        for places in batches(todo, self._settings.batch_documents, self._settings.batch_characters):
             for stage in roots():
-                publish(self._app, Batch(stage=stage, lane=lane, documents=batch, admitted=time.time()))
+                self._queues.publish(Batch(stage=stage, lane=lane, documents=places, admitted=time.time()))
 
-    def _batches(self, admitted: Iterable[Admitted]) -> Iterator[tuple[str, ...]]:
-        batch: list[str] = []
-        characters = 0
-        for item in admitted:
-            is_full = len(batch) >= self._settings.batch_documents
-            if batch and (is_full or characters + item.characters > self._settings.batch_characters):
-                yield tuple(batch)
-                batch, characters = [], 0
-            batch.append(item.place.path)
-            characters += item.characters
-        if batch:
-            yield tuple(batch)
+    def secure(self) -> None:
+        """Wait until what was enqueued survives a crash of the broker's machine. Then it may be acknowledged."""
+        self._queues.secure()
 
     def _language(self, transcript: Transcript) -> str:
         if not transcript.text.strip():

@@ -2,7 +2,7 @@
 
 One queue per stage and lane. A message names a batch of documents and never carries their text. The settings below
 make a killed worker's messages come back within the visibility timeout plus about a second; why each is needed was
-measured and is told in docs/architecture.md.
+measured and is told in docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from pipeline.graph import STAGES
+from services.intake import Intake
 from services.settings import Settings
+from services.transport import Transport
 
 TASK = "efir.stage"
 # A broker that does not answer must not hold a process for ever; longer than any blocking read of ours.
@@ -34,12 +36,14 @@ class Lane(StrEnum):
     REPLAY = "replay"
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True):
+class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A message: which stage to run on which documents.
 
     `deliveries` counts deliveries under earlier message ids, when the batch was part of one that had to be split.
     `sent_back` counts how often a stage missed what it needs and had it made anew.
-    `admitted` is the Unix time at which the documents were admitted, in seconds.
+    `admitted` is the Unix time at which the documents were admitted, or enqueued again, in seconds.
+    `since`: an artifact not written after this time, by the store's clock, is made again; 0 takes what is there.
+    `campaign` is the campaign that asked for it, in the replay lane.
     """
 
     stage: str
@@ -48,6 +52,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     admitted: float
     deliveries: int = 0
     sent_back: int = 0
+    since: float = 0.0
+    campaign: str | None = None
 
 
 def queue_name(stage: str, lane: Lane) -> str:
@@ -63,11 +69,12 @@ def queue_names(stages: Iterable[str] = STAGES, lanes: Iterable[Lane] = tuple(La
     return [queue_name(stage, lane) for lane in lanes for stage in chosen]
 
 
-def create_app(settings: Settings) -> Celery:
-    """An app that produces and consumes; the worker adds its tasks to it."""
+def create_app(settings: Settings, intake: Intake | None = None) -> Celery:
+    """An app that produces and consumes; the worker adds its tasks to it, and `intake` says what it takes next."""
     assert settings.broker_url is not None
     app = Celery("efir", broker=settings.broker_url.get_secret_value())
     app.conf.update(
+        broker_transport=Transport,
         task_serializer="json",
         accept_content=["json"],
         task_ignore_result=True,
@@ -84,8 +91,12 @@ def create_app(settings: Settings) -> Celery:
             "visibility_timeout": settings.visibility_timeout,
             "unacked_restore_interval": 1,
             "unacked_restore_throttle": 1,
-            "unacked_mutex_expire": 10,
+            # A worker that is killed while it gives messages back must not keep the others from it.
+            "unacked_mutex_expire": 2,
+            "unacked_restore_limit": 1000,
             "queue_order_strategy": "priority",
+            "priority_steps": [0],
+            "intake": intake,
             "socket_timeout": _SOCKET_SECONDS,
             "socket_connect_timeout": _SOCKET_SECONDS,
             "socket_keepalive": True,
@@ -109,6 +120,8 @@ def publish(app: Celery, batch: Batch) -> str:
         TASK,
         kwargs={"batch": msgspec.to_builtins(batch)},
         queue=queue_name(batch.stage, batch.lane),
+        argsrepr="",  # for people who watch Celery's events; here they would be half of the message
+        kwargsrepr="",
         retry_policy={"max_retries": 3, "interval_start": 0.2, "interval_step": 0.5, "interval_max": 2},
     )
     return str(result.id)

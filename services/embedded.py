@@ -42,6 +42,7 @@ _STOP_SECONDS = 10.0
 # More restarts than this in a minute are not bad luck.
 _MOST_RESTARTS = 5
 _LOG_BYTES = 10_000_000
+_SERVERS = ("broker", "store")
 _STORE_PORTS = (
     "master.port",
     "master.port.grpc",
@@ -135,6 +136,12 @@ class Embedded:
         if self.is_owner and not any(child.name == "worker" for child in self._children):
             self._start(Child("worker", [sys.executable, "-m", "services.worker"], _as_environment(self.settings)))
 
+    def start_dispatcher(self) -> None:
+        """Start the process that feeds campaigns, unless it runs already."""
+        if self.is_owner and not any(child.name == "dispatcher" for child in self._children):
+            command = [sys.executable, "-m", "services.dispatcher"]
+            self._start(Child("dispatcher", command, _as_environment(self.settings)))
+
     def tend(self) -> None:
         """Restart what died and keep the logs short. Call it at least every second, from the main thread."""
         for child in self._children:
@@ -192,7 +199,7 @@ class Embedded:
                 env={**os.environ, **child.environment},
                 cwd=self._state,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL if child.name == "worker" else output,  # its log is on standard error
+                stdout=output if child.name in _SERVERS else subprocess.DEVNULL,  # our logs are on standard error
                 stderr=output,
                 start_new_session=True,  # Ctrl-C is for the supervisor, which stops its children in order
                 # Safe here: the supervisor has no threads that could hold a lock at the fork.
@@ -241,10 +248,10 @@ class Embedded:
         return True
 
     def _stop(self) -> None:
-        """The worker first, while it can still hand back what it holds; then the servers."""
-        workers = [child for child in self._children if child.name == "worker"]
-        servers = [child for child in self._children if child.name != "worker"]
-        _end(workers, self._configured.stop_seconds + _STOP_SECONDS)
+        """The worker and the dispatcher first, while they can still hand back what they hold; then the servers."""
+        ours = [child for child in self._children if child.name not in _SERVERS]
+        servers = [child for child in self._children if child.name in _SERVERS]
+        _end(ours, self._configured.stop_seconds + _STOP_SECONDS)
         _end(servers, _STOP_SECONDS)
         self._children = []
         if self._lock is not None:

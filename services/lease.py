@@ -12,8 +12,13 @@ import time
 from typing import Any
 
 from celery import bootsteps
+from redis.exceptions import RedisError
+
+from services import logs
 
 RENEWALS_PER_TIMEOUT = 4
+
+log = logs.get("efir.worker")
 
 
 class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -38,10 +43,15 @@ class LeaseRenewal(bootsteps.StartStopStep):  # type: ignore[misc]
 def renew(consumer: Any) -> None:
     """Give every message this worker holds the current time as its time of delivery."""
     channel = consumer.task_consumer.channel
-    tags = list(channel.qos._delivered)
+    # What was acknowledged, or let go, is still among the delivered until kombu tidies up.
+    tags = set(channel.qos._delivered) - channel.qos._dirty
     if not tags:
         return
     now = time.time()
-    with channel.conn_or_acquire() as client:
-        # XX: a message that was acknowledged a moment ago must not come back into the index.
-        client.zadd(channel.unacked_index_key, dict.fromkeys(tags, now), xx=True)
+    try:
+        with channel.conn_or_acquire() as client:
+            # XX: a message that was acknowledged a moment ago must not come back into the index.
+            client.zadd(channel.unacked_index_key, dict.fromkeys(tags, now), xx=True)
+    except RedisError as error:
+        # On the worker's event loop, which must go on. A lease that ends means the work is done twice, no worse.
+        log.warning("leases not renewed", error=str(error))

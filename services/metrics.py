@@ -10,20 +10,20 @@ the parent adds them up when it is asked (services/metrics_folder.py).
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import prometheus_client
 from billiard.process import current_process
-from prometheus_client import CollectorRegistry, Counter, Histogram, multiprocess, start_http_server, values
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, make_wsgi_app, multiprocess, values
 from prometheus_client.core import GaugeMetricFamily, Metric
-from redis import Redis
+from prometheus_client.exposition import ThreadingWSGIServer
 from redis.exceptions import RedisError
 
-from services.broker import queue_names
-
-# The four steps of kombu's priorities are lists of their own; Efir uses the first, an operator may use the others.
-_PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
+from services.liveness import Liveness
+from services.queues import Queues
 
 
 def _slot() -> str:
@@ -68,6 +68,17 @@ redeliveries = Counter(
 transient_errors = Counter(
     "efir_transient_errors", "Times a batch had to wait and try again, by what was missing.", ["stage", "cause"]
 )
+waiting = Gauge(
+    "efir_waiting_processes",
+    "Processes that hold documents and wait for the store or the broker, now.",
+    ["cause"],
+    multiprocess_mode="sum",
+)
+breaker_held = Counter(
+    "efir_breaker_held_documents",
+    "Documents that failed while the circuit breaker was open, and went back to their queue instead of quarantine.",
+    ["stage"],
+)
 store_seconds = Histogram(
     "efir_store_operation_seconds", "Time of one store operation.", ["operation"], buckets=SECONDS
 )
@@ -85,42 +96,83 @@ def observe_store(operation: str, seconds: float, outcome: str) -> None:
         store_errors.labels(operation, outcome).inc()
 
 
-class QueueDepth:
+class QueueStates:
     """Asks the broker when it is scraped; says nothing while the broker does not answer."""
 
-    def __init__(self, client: Redis) -> None:
-        self._client = client
+    def __init__(self, queues: Queues) -> None:
+        self._queues = queues
 
     def collect(self) -> Iterator[Metric]:
-        ready = GaugeMetricFamily("efir_queue_messages", "Messages waiting in a queue.", labels=["stage", "lane"])
-        unacknowledged = GaugeMetricFamily("efir_unacknowledged_messages", "Messages in the hands of all workers.")
+        labels = ["stage", "lane"]
+        messages = GaugeMetricFamily("efir_queue_messages", "Messages waiting in a queue.", labels=labels)
+        documents = GaugeMetricFamily(
+            "efir_queue_documents", "Documents waiting in a queue, told from a sample of its messages.", labels=labels
+        )
+        held = GaugeMetricFamily("efir_unacknowledged_messages", "Messages in the hands of workers.", labels=labels)
+        oldest = GaugeMetricFamily(
+            "efir_queue_oldest_seconds", "Age of the oldest message, waiting or in hand; 0 with none.", labels=labels
+        )
+        pauses = GaugeMetricFamily(
+            "efir_stage_paused", "1 while a stage is paused, by the operator or the breaker.", labels=["stage", "by"]
+        )
         try:
-            for name, depth in depths(self._client).items():
-                ready.add_metric(name.split("."), depth)
-            unacknowledged.add_metric([], self._client.hlen("unacked"))
+            states = self._queues.states()
         except RedisError:
             return
-        yield ready
-        yield unacknowledged
+        for state in states:
+            values = [state.stage, state.lane.value]
+            messages.add_metric(values, state.messages)
+            documents.add_metric(values, state.documents)
+            held.add_metric(values, state.unacknowledged)
+            oldest.add_metric(values, state.oldest_seconds or 0.0)
+        for stage in dict.fromkeys(state.stage for state in states):
+            pause = next(state.paused for state in states if state.stage == stage)
+            for by in ("operator", "breaker"):
+                pauses.add_metric([stage, by], float(pause is not None and pause.by == by))
+        yield from (messages, documents, held, oldest, pauses)
 
 
-def depths(client: Redis) -> dict[str, int]:
-    """Queue name -> messages waiting in it."""
-    pipe: Any = client.pipeline(transaction=False)
-    names = queue_names()
-    for name in names:
-        for priority in _PRIORITIES:
-            pipe.llen(name + priority)
-    lengths: list[int] = pipe.execute()
-    width = len(_PRIORITIES)
-    return {name: sum(lengths[at * width : (at + 1) * width]) for at, name in enumerate(names)}
+class Progress:
+    """Whether this worker makes progress."""
+
+    def __init__(self, liveness: Liveness) -> None:
+        self._liveness = liveness
+
+    def collect(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily(
+            "efir_worker_healthy",
+            "0 when the worker had work and finished nothing for EFIR_PROGRESS_SECONDS.",
+            float(self._liveness.is_healthy),
+        )
+        yield GaugeMetricFamily(
+            "efir_worker_stalled_seconds",
+            "Time since the worker finished a message or knew that there was nothing to do.",
+            self._liveness.stalled_seconds,
+        )
 
 
-def serve(host: str, port: int, client: Redis) -> str:
-    """Serve all processes' metrics of this worker; returns the address."""
+def serve(host: str, port: int, queues: Queues, liveness: Liveness) -> str:
+    """Serve all processes' metrics of this worker, and /healthz; returns the address of the metrics."""
     registry = CollectorRegistry()
     multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    registry.register(QueueDepth(client))
+    registry.register(QueueStates(queues))
+    registry.register(Progress(liveness))
     registry.register(prometheus_client.ProcessCollector(registry=None))
-    server, _ = start_http_server(port, addr=host, registry=registry)
+    metrics_app: Any = make_wsgi_app(registry)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        if environ["PATH_INFO"] != "/healthz":
+            return metrics_app(environ, start_response)
+        status = "200 OK" if liveness.is_healthy else "503 Service Unavailable"
+        said = f"{liveness.stalled_seconds:.0f} s without progress, {liveness.limit:.0f} s are allowed\n"
+        start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+        return [said.encode()]
+
+    server = make_server(host, port, app, ThreadingWSGIServer, handler_class=_Silent)
+    threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()
     return f"http://{host}:{server.server_port}/metrics"
+
+
+class _Silent(WSGIRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """A scrape every few seconds is nothing to log."""

@@ -6,8 +6,8 @@ import msgspec
 from redis import Redis
 
 from pipeline.store import ArtifactStore
-from services.metrics import depths
-from services.worker import Presence, present
+from services.presence import Presence, present
+from services.queues import depths
 
 
 class Overview(msgspec.Struct, frozen=True):

@@ -7,10 +7,12 @@ limit and nobody has to read it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import msgspec
 from redis import Redis
+from redis.exceptions import RedisError
 
 from pipeline.transcript import Place
 
@@ -33,7 +35,8 @@ class Progress:
     def tell(self, stage: str, outcome: str, places: Sequence[Place]) -> None:
         if places:
             notice = msgspec.json.encode(Notice(stage, outcome, tuple(place.id for place in places)))
-            self._client.xadd(STREAM, {"notice": notice}, maxlen=self._length, approximate=True)
+            with suppress(RedisError):  # a hint that is lost is no reason to do the work again
+                self._client.xadd(STREAM, {"notice": notice}, maxlen=self._length, approximate=True)
 
     def position(self) -> str:
         """Where the stream ends now; give it to `since` to hear all that follows."""

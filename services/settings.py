@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from pipeline.models.bundle import SHIPPED
@@ -55,9 +55,36 @@ class Settings(BaseSettings):
         60.0, ge=2, description="Seconds until a dead worker's documents are taken up by another. Leases are renewed."
     )
     max_deliveries: int = Field(3, gt=0, description="A document that kills its worker this often is quarantined.")
-    stage_seconds: float = Field(60.0, gt=0, description="What a stage may take for any batch before it is ended.")
+    stage_seconds: float = Field(
+        60.0, gt=0, description="What a stage may take for any batch; after it, the batch is interrupted."
+    )
     stage_seconds_per_thousand: float = Field(
         2.0, ge=0, description="What it may take more for 1,000 characters; some twenty times what it takes."
+    )
+    stage_seconds_hard: float = Field(
+        1.5, gt=1, description="A stage that is not to be interrupted is ended after this many times its limit."
+    )
+    hand_back_seconds: float = Field(
+        60.0,
+        gt=0,
+        description="How long a document waits in hand for a store that does not answer, before another "
+        "worker, whose store may answer, gets it.",
+    )
+    breaker_documents: int = Field(200, gt=0, description="Last documents of a stage that the circuit breaker sees.")
+    breaker_share: float = Field(0.2, gt=0, lt=1, description="A larger share of failures pauses the stage.")
+    breaker_least: int = Field(20, gt=0, description="Fewer failures than these never do.")
+    replay_share: float = Field(
+        0.1, ge=0, lt=1, description="Least share of messages a worker takes from replay while live ones wait, too."
+    )
+    high_water: int = Field(
+        200_000, gt=0, description="Documents waiting or in hand above which nothing more is admitted."
+    )
+    low_water: int = Field(150_000, gt=0, description="Below this, admission goes on.")
+    campaign_window: int = Field(
+        4_000, gt=0, description="Documents of a campaign that are enqueued and not finished, at most."
+    )
+    progress_seconds: float = Field(
+        600.0, gt=0, description="A worker that had work and finished nothing for this long is unhealthy."
     )
     stop_seconds: float = Field(30.0, ge=0, description="What a stopping worker gets to finish what is in hand.")
     progress_length: int = Field(10_000, gt=0, description="Progress notices kept in the broker.")
@@ -66,6 +93,12 @@ class Settings(BaseSettings):
     metrics_port: int = Field(0, ge=0, le=65535, description="Port of the metrics; 0 chooses a free one.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object a line, or for reading.")
+
+    @model_validator(mode="after")
+    def _low_is_below_high(self) -> Settings:
+        if self.low_water > self.high_water:
+            raise ValueError(f"EFIR_LOW_WATER ({self.low_water}) is above EFIR_HIGH_WATER ({self.high_water})")
+        return self
 
     @property
     def is_embedded(self) -> bool:

@@ -13,64 +13,44 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from celery import signals
+from celery.worker.state import active_requests
 from redis import Redis
 from redis.exceptions import RedisError
 
 from pipeline.graph import STAGES
 from pipeline.models.bundle import BundleError, installed
-from services import broker, logs, metrics_folder
+from services import broker, deliveries, logs, metrics_folder
 from services.broker import Lane
+from services.intake import Intake
 from services.lease import LeaseRenewal
+from services.liveness import Liveness
 from services.orphans import die_with_parent
+from services.presence import Presence, leave, stay
 from services.settings import Settings
+from services.watch import Watch
 
-_PRESENCE_SECONDS = 5.0
 # Loading models takes seconds, and a pool that is not told so kills its children for being slow to start.
 _LOADING_SECONDS = 120.0
 
 log = logs.get("efir.worker")
 
 
-class Presence(msgspec.Struct, frozen=True):
-    """What a worker says of itself every few seconds, under `efir:worker:{name}` in the broker."""
-
-    name: str
-    pid: int
-    stages: tuple[str, ...]
-    lanes: tuple[str, ...]
-    processes: int
-    metrics: str
-    started: float
-
-
-def present(client: Redis) -> list[Presence]:
-    """The workers that are there now."""
-    keys = sorted(client.scan_iter(match="efir:worker:*", count=1000))
-    values: Any = client.mget(keys) if keys else []
-    return [msgspec.json.decode(value, type=Presence) for value in values if value]
-
-
 def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane] = tuple(Lane)) -> int:
     """Work until told to stop; returns the exit status. SIGTERM finishes what is in hand, within `stop_seconds`."""
     logs.configure(settings.log_level, settings.log_format)
-    bundles = installed(settings.bundles)
-    if settings.language not in bundles:
-        # A worker without models would quarantine every document it is given.
-        raise BundleError(f"no bundle for {settings.language!r} (EFIR_LANGUAGE) in {settings.bundles} (EFIR_BUNDLES)")
-    for bundle in bundles.values():
-        for stage in stages:
-            bundle.verify_stage(stage)  # here, once, with a clear message, rather than in every child
-
+    _verify_models(settings, stages)
     values = metrics_folder.prepare()
     from pipeline.models import neural  # noqa: PLC0415, F401 (before the fork: the children share torch's pages)
     from services import metrics, tasks  # noqa: PLC0415 (the folder must be known before)
+    from services.queues import Queues  # noqa: PLC0415
 
-    app = broker.create_app(settings)
+    intake = Intake(settings.replay_share)
+    liveness = Liveness(settings.progress_seconds)
+    app = broker.create_app(settings, intake)
     app.conf.worker_proc_alive_timeout = _LOADING_SECONDS
     app.steps["consumer"].add(LeaseRenewal)
-    executor = tasks.bind(app, settings)
+    executor = tasks.bind(app, settings, liveness.finished)
     client = broker.connect(settings)
     name = f"{socket.gethostname()}-{os.getpid()}"
     processes = settings.concurrency or len(os.sched_getaffinity(0))
@@ -92,20 +72,20 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
 
     @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
     def ready(**_: Any) -> None:
-        presence = Presence(name, os.getpid(), tuple(stages), tuple(lanes), processes, address, time.time())
-        threading.Thread(target=_stay_present, args=(client, presence), name="presence", daemon=True).start()
+        stay(client, Presence(name, os.getpid(), tuple(stages), tuple(lanes), processes, address, time.time()))
+        Watch(settings, client, stages, lanes, intake, liveness).start()
         log.info("ready", worker=name, stages=list(stages), lanes=list(lanes), processes=processes, metrics=address)
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
     def bound_the_stop(how: str, **_: Any) -> None:
         if how == "Warm":
             # What is not finished by then is cancelled and goes back to its queue.
-            timer = threading.Timer(settings.stop_seconds, os.kill, (os.getpid(), signal.SIGQUIT))
+            timer = threading.Timer(settings.stop_seconds, _hand_back, (client,))
             timer.daemon = True
             timer.start()
 
     try:
-        address = metrics.serve(settings.metrics_host, settings.metrics_port, client)
+        address = metrics.serve(settings.metrics_host, settings.metrics_port, Queues(app, client), liveness)
     except OSError as error:
         shutil.rmtree(values, ignore_errors=True)
         where = f"{settings.metrics_host}:{settings.metrics_port}"
@@ -126,21 +106,27 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
     finally:
         shutil.rmtree(values, ignore_errors=True)
     with contextlib.suppress(RedisError):
-        client.delete(_key(name))
+        leave(client, name)
     return int(worker.exitcode or 0)
 
 
-def _stay_present(client: Redis, presence: Presence) -> None:
-    while True:
-        try:
-            client.set(_key(presence.name), msgspec.json.encode(presence), ex=int(_PRESENCE_SECONDS * 4))
-        except RedisError as error:
-            log.warning("broker does not answer", error=str(error))
-        time.sleep(_PRESENCE_SECONDS)
+def _verify_models(settings: Settings, stages: Sequence[str]) -> None:
+    """Here, once, with a clear message, rather than in every child."""
+    bundles = installed(settings.bundles)
+    if settings.language not in bundles:
+        # A worker without models would quarantine every document it is given.
+        raise BundleError(f"no bundle for {settings.language!r} (EFIR_LANGUAGE) in {settings.bundles} (EFIR_BUNDLES)")
+    for bundle in bundles.values():
+        for stage in stages:
+            bundle.verify_stage(stage)
 
 
-def _key(name: str) -> str:
-    return f"efir:worker:{name}"
+def _hand_back(client: Redis) -> None:
+    """The time to finish is over: what is in hand goes back to its queue, and it was not the documents' fault."""
+    with contextlib.suppress(RedisError):
+        for request in list(active_requests):
+            deliveries.uncount(client, request.id)
+    os.kill(os.getpid(), signal.SIGQUIT)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from pipeline.models.bundle import BundleError
 from pipeline.store import StoreRefused, StoreUnavailable
-from services.cli import operate, run
+from services.cli import campaigns, operate, quarantine, queue, reprocess, run
 from services.cli.installation import complain
 from services.cli.models import app as models
 from services.embedded import EmbeddedError
@@ -30,7 +30,12 @@ app.command("ingest", rich_help_panel="Read")(operate.ingest)
 app.command("show", rich_help_panel="Read")(operate.show)
 app.command("up", rich_help_panel="Run")(operate.up)
 app.command("worker", rich_help_panel="Run")(operate.worker)
+app.command("dispatcher", rich_help_panel="Run")(operate.dispatcher)
 app.command("status", rich_help_panel="Run")(operate.status)
+app.command("reprocess", rich_help_panel="Reprocess")(reprocess.reprocess)
+app.add_typer(campaigns.app, name="campaigns", rich_help_panel="Reprocess")
+app.add_typer(queue.app, name="queue", rich_help_panel="Reprocess")
+app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Reprocess")
 app.add_typer(models, name="models", rich_help_panel="Models")
 
 

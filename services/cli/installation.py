@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from celery import Celery
@@ -20,11 +22,13 @@ from rich.text import Text
 
 from pipeline.models.bundle import Bundle, installed
 from pipeline.store import ArtifactStore
+from pipeline.transcript import Transcript
 from services import broker
-from services.admission import Admission
+from services.admission import Admission, Admitted
 from services.cli.present import printable
 from services.embedded import Embedded
 from services.object_store import connect_store
+from services.pressure import Busy
 from services.settings import Settings
 
 err = Console(stderr=True, highlight=False)
@@ -36,12 +40,32 @@ def complain(problem: str, what: str) -> None:
     err.print(Text.assemble((problem, "bold red"), " ", printable(what)), soft_wrap=True)
 
 
+def refuse(what: str) -> NoReturn:
+    """End a command that was asked for something that cannot be."""
+    complain("efir:", what)
+    raise typer.Exit(2)
+
+
+def confirm(question: str, yes: bool) -> None:
+    """Ask before what cannot be undone. Where nobody can answer, `--yes` has to be said."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        refuse(f"{question} Say --yes to do it without being asked.")
+    if not typer.confirm(question):
+        raise typer.Exit(1)
+
+
 State = Annotated[
     Path | None,
     typer.Option(
         help="Folder of the embedded installation; made, kept and reused.  [default: .efir]", show_default=False
     ),
 ]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
 @dataclass
@@ -53,9 +77,24 @@ class Installation:
     redis: Redis
     embedded: Embedded | None
 
-    @property
+    @cached_property
     def admission(self) -> Admission:
         return Admission(self.settings, self.store, self.app, self.bundles)
+
+    def admit_when_possible(self, transcript: Transcript) -> Admitted:
+        """Admit, and wait while too much is waiting. Raises Rejected."""
+        is_told = False
+        while True:
+            try:
+                return self.admission.admit(transcript)
+            except Busy as busy:
+                if not is_told:
+                    err.print(f"waiting: {busy}")
+                is_told = True
+                if self.embedded is not None:
+                    self.embedded.start_worker()  # or nobody would ever make room
+            self.tend()
+            time.sleep(1)
 
     def tend(self) -> None:
         """Look after the embedded servers, if there are any; commands that wait call it all the while."""
@@ -69,7 +108,8 @@ def read_settings(state: Path | None = None) -> Settings:
         settings = Settings()
     except ValidationError as error:
         for problem in error.errors():
-            err.print(f"[bold red]efir:[/] EFIR_{str(problem['loc'][0]).upper()}: {problem['msg']}")
+            named = f"EFIR_{str(problem['loc'][0]).upper()}: " if problem["loc"] else ""
+            complain("efir:", f"{named}{problem['msg']}")
         raise typer.Exit(2) from None
     if (settings.broker_url is None) != (settings.store_endpoint is None):
         missing = "EFIR_BROKER_URL" if settings.broker_url is None else "EFIR_STORE_ENDPOINT"

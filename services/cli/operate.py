@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ from pipeline.transcript import Place, is_document_id
 from services import logs
 from services.admission import Admitted
 from services.broker import Lane
-from services.cli.installation import State, complain, err, installation, out, read_settings
+from services.cli.installation import State, complain, err, installation, out, read_settings, refuse
 from services.cli.present import show_record
+from services.pressure import Busy
 from services.quarantine import Quarantine
 
 
@@ -34,7 +36,7 @@ def up(state: State = None) -> None:
     from services import broker
     from services.cli.installation import stopping_in_order
     from services.embedded import Embedded
-    from services.worker import present
+    from services.presence import present
 
     settings = read_settings(state)
     logs.configure("WARNING", "console")
@@ -46,6 +48,7 @@ def up(state: State = None) -> None:
             err.print(f"[bold red]efir:[/] another efir runs on {settings.state.absolute()} already")
             raise typer.Exit(1)
         embedded.start_worker()
+        embedded.start_dispatcher()
         client = broker.connect(embedded.settings)
         addresses = embedded.addresses
         assert addresses is not None
@@ -104,37 +107,67 @@ def worker(
         raise typer.Exit(workers.run(embedded.settings, stages, lanes))
 
 
+def dispatcher(state: State = None) -> None:
+    """Feed campaigns to the replay queues, until SIGTERM or Ctrl-C. `efir up` has one of its own.
+
+    One of an installation works at a time; a second one waits to take over.
+    """
+    from services import dispatcher as dispatchers
+    from services.embedded import Embedded
+
+    settings = read_settings(state)
+    if settings.is_embedded:
+        with Embedded(settings) as embedded:
+            if embedded.is_owner:
+                refuse(f"no broker is configured, and none runs on {settings.state.absolute()}; efir up runs all")
+            raise typer.Exit(dispatchers.run(embedded.settings))
+    raise typer.Exit(dispatchers.run(settings))
+
+
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for .txt and .json files.")],
     language: Annotated[str | None, typer.Option(help="Language of files that do not name theirs.")] = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="When too much is waiting already, stop and say so (exit status 75).")
+    ] = False,
     state: State = None,
 ) -> None:
-    """Store and enqueue transcripts, print their ids, and do not wait."""
+    """Store and enqueue transcripts, and print their ids once nothing can lose them. Does not wait for the results.
+
+    When more waits than EFIR_HIGH_WATER allows, it waits until there is room, or with --no-wait stops.
+    """
     logs.configure("ERROR", "console")
     rejected = 0
+    busy: Busy | None = None
     with installation(state) as here:
         if language:
             here.settings = here.settings.model_copy(update={"language": language})
         admission, ids = here.admission, list[str]()
 
         def admitted() -> Iterator[Admitted]:
-            nonlocal rejected
+            nonlocal rejected, busy
             for path in (path for root in paths for path in readers.files(root)):
                 try:
-                    item = admission.admit(readers.read_file(path, here.settings.max_document_bytes))
+                    transcript = readers.read_file(path, here.settings.max_document_bytes)
+                    item = admission.admit(transcript) if no_wait else here.admit_when_possible(transcript)
                 except Rejected as reason:
                     rejected += 1
                     complain("rejected", f"{readers.readable(str(path))}: {reason}")
                     continue
+                except Busy as reason:
+                    busy = reason
+                    complain("not admitted", f"{readers.readable(str(path))} and what follows: {reason}")
+                    return
                 ids.append(item.place.id)
                 yield item
 
         admission.enqueue(admitted())
+        admission.secure()
         for name in ids:
             sys.stdout.write(name + "\n")
         if here.embedded is not None and here.embedded.is_owner:
             err.print("They wait in the queue; [bold]efir up[/] works through it.")
-    raise typer.Exit(1 if rejected else 0)
+    raise typer.Exit(os.EX_TEMPFAIL if busy else 1 if rejected else 0)
 
 
 def show(

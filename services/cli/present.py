@@ -37,6 +37,16 @@ def printable(text: str) -> str:
     return "".join(" " if char in "\n\t" else char for char in text if char in "\n\t" or char.isprintable())
 
 
+def duration(seconds: float | None) -> str:
+    """`42 s`, `3 min`, `2.5 h`, `12 d`; a dash for none."""
+    if seconds is None:
+        return "-"
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.1f} {unit}" if seconds < 10 * size else f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
 def show_record(console: Console, record: Record) -> None:
     facts = [record.id, record.language, record.source]
     if record.published:

@@ -107,12 +107,11 @@ class _Run:
         return self._report(out_dir, as_json)
 
     def _admit(self) -> Iterator[Admitted]:
-        admission = self._here.admission
         for entry in self._inputs:
             self._here.tend()
             try:
                 transcript = readers.read_file(entry.path, self._here.settings.max_document_bytes)
-                entry.admitted = admission.admit(transcript)
+                entry.admitted = self._here.admit_when_possible(transcript)
             except Rejected as rejected:
                 entry.rejected = rejected
                 continue
@@ -161,7 +160,7 @@ class _Run:
         del self._pending[name]
 
     def _nobody_works(self) -> bool:
-        from services.worker import present
+        from services.presence import present
 
         return not present(self._here.redis)
 

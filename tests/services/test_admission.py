@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from pipeline.artifact import Record, decode
+from pipeline.failure import Failure
 from pipeline.models.bundle import Bundle
 from pipeline.readers import Rejected
 from pipeline.store import ArtifactStore, document_key, record_key
@@ -13,8 +14,8 @@ from pipeline.transcript import Document, Transcript
 from services import broker
 from services.admission import Admission, share_of_script
 from services.broker import Lane
-from services.metrics import depths
 from services.quarantine import Quarantine
+from services.queues import depths
 from services.settings import Settings
 
 
@@ -90,7 +91,7 @@ def test_batches_are_bounded_in_documents_and_in_text(admission: Admission, sett
 def test_sending_a_quarantined_document_again_asks_to_try_again(admission: Admission, store: ArtifactStore) -> None:
     place = admission.admit(Transcript(text="Добрий день.")).place
     quarantine = Quarantine(store)
-    quarantine.put(place, "topics", "could not", "", 1)
+    quarantine.put("topics", Failure(place, "ValueError", "could not", ""))
     assert quarantine.find(place) is not None
     admission.admit(Transcript(text="Добрий день."))
     assert quarantine.find(place) is None

@@ -11,12 +11,14 @@ import pytest
 from services import metrics_folder
 
 CHILDREN = """
-import os, sys, urllib.request
+import os, sys, urllib.error, urllib.request
 from pathlib import Path
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = sys.argv[1]
 from billiard import Process
 from redis import Redis
 from services import metrics
+from services.liveness import Liveness
+from services.queues import Queues
 
 def work():
     metrics.documents.labels("parse", "live", "done").inc(2)
@@ -28,16 +30,26 @@ for round in range(3):
         child.start()
     for child in children:
         child.join()
-address = metrics.serve("127.0.0.1", 0, Redis(port=9))
+liveness = Liveness(float(sys.argv[2]))
+address = metrics.serve("127.0.0.1", 0, Queues(None, Redis(port=9)), liveness)
 print(urllib.request.urlopen(address).read().decode())
+try:
+    health = urllib.request.urlopen(address.replace("/metrics", "/healthz"))
+except urllib.error.HTTPError as error:
+    health = error
+print("HEALTH", health.status, health.read().decode())
 print("FILES", len(list(Path(sys.argv[1]).glob("counter_*.db"))))
 """
 
 
-def run_children(folder: Path) -> str:
+def run_children(folder: Path, progress_seconds: float = 60) -> str:
     """Three rounds of two children, then one scrape, in a process of their own."""
     done = subprocess.run(
-        [sys.executable, "-c", CHILDREN, str(folder)], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", CHILDREN, str(folder), str(progress_seconds)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
     )
     return done.stdout
 
@@ -53,6 +65,15 @@ def test_a_scrape_without_a_broker_still_answers(tmp_path: Path) -> None:
     said = run_children(tmp_path)
     assert "efir_queue_messages" not in said
     assert "efir_documents_total" in said
+
+
+def test_health_is_progress(tmp_path: Path) -> None:
+    well = run_children(tmp_path)
+    assert "HEALTH 200" in well
+    assert "efir_worker_healthy 1.0" in well
+    stalled = run_children(tmp_path, progress_seconds=-1)
+    assert "HEALTH 503" in stalled and "without progress" in stalled
+    assert "efir_worker_healthy 0.0" in stalled
 
 
 def test_folders_of_killed_workers_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,8 +7,8 @@ from pipeline.transcript import Transcript
 from services import broker, tasks
 from services.admission import Admission
 from services.broker import Batch, Lane
-from services.metrics import depths
 from services.quarantine import Quarantine
+from services.queues import depths
 from services.settings import Settings
 
 

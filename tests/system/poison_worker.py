@@ -1,4 +1,8 @@
-"""A worker whose parser dies on the word `отрута`, as by a segmentation fault, and hangs on the word `трясовина`."""
+"""A worker whose parser is brought down by words.
+
+`отрута` kills the process, as a segmentation fault would; on `трясовина` it hangs where nothing can interrupt it; on
+`болото` it is too slow; on `хиба` it raises.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,14 @@ _run = ParseStage.run
 def run(self: ParseStage, batch: Sequence[Subject]) -> list[Content]:
     if any("отрута" in subject.document.text for subject in batch):
         os.kill(os.getpid(), signal.SIGKILL)
-    while any("трясовина" in subject.document.text for subject in batch):
+    if any("трясовина" in subject.document.text for subject in batch):
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])  # as native code that never returns to Python
+        while True:
+            pass
+    while any("болото" in subject.document.text for subject in batch):
         pass
+    if any("хиба" in subject.document.text for subject in batch):
+        raise ValueError("хиба")
     return _run(self, batch)
 
 

@@ -263,7 +263,7 @@ def test_metrics_tell_what_was_done(running: Running, tmp_path: Path) -> None:
     ):
         assert expected in grown, expected
     assert after['efir_queue_messages{lane="live",stage="parse"}'] == 0
-    assert "efir_unacknowledged_messages" in after
+    assert 'efir_unacknowledged_messages{lane="live",stage="parse"}' in after
 
 
 def test_the_log_has_one_json_line_an_event_with_document_and_stage(running: Running, record: dict[str, Any]) -> None:

@@ -15,9 +15,9 @@ from pipeline.transcript import Transcript
 from services import broker
 from services.admission import Admission
 from services.embedded import Embedded, _as_environment
-from services.metrics import depths
 from services.object_store import connect_store
 from services.quarantine import Quarantine
+from services.queues import depths
 from services.settings import Settings
 from tests.system.conftest import until
 
@@ -44,6 +44,7 @@ def test_it_ends_in_quarantine_and_takes_nobody_with_it(tmp_path: Path, word: st
             assert entry.stage == "parse"
             assert entry.deliveries == settings.max_deliveries
             assert "its worker was lost 3 times" in entry.error
+            assert (entry.kind, entry.reason) == ("fatal", "worker-lost")
             for good in (first, second):
                 until(lambda good=good: store.exists(record_key(good.place)), 60, "the record")
                 assert quarantine.find(good.place) is None
