@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types unit bench clean
+.PHONY: help demo test lint types unit bench bench-queue chaos clean
 
 help: ## Say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +38,13 @@ unit: $(READY) ## The tests alone; ARGS=... is given to pytest
 bench: $(READY) ## Throughput against bare Stanza; DOCUMENTS=200 DATA=folder of raw/ and transcripts/
 	$(BIN)/python -m tests.bench.throughput --data $(DATA) --documents $(DOCUMENTS)
 
+bench-queue: $(READY) ## Cost of the queue alone, its memory, and the planning of a large campaign
+	$(BIN)/python -m tests.bench.queue
+
+chaos: $(READY) ## A stream of documents while a random killer does its worst; DURATION=120 seconds, SEED=...
+	$(BIN)/python -m tests.system.chaos --duration $(DURATION) $(if $(SEED),--seed $(SEED))
+
+DURATION ?= 120
 DOCUMENTS ?= 200
 DATA ?= ../shared/data
 

@@ -31,8 +31,7 @@ def estimate(store: ArtifactStore, stages: Sequence[str], size: int) -> Estimate
     for key in islice(_latest_records(store), _RECORDS):
         record = decode(store.get(key), Record, key)
         sampled += 1
-        # A document is little more than its text, so the text stands for it.
-        bytes_read += len(record.text.encode())
+        bytes_read += sum(entry.size for entry in store.entries(key.replace("records/", "documents/", 1)))
         tokens += record.tokens
         for stage in stages:
             run = record.stages[stage]

@@ -49,10 +49,12 @@ def ls(stage: Stage = None, reason: Reason = None, as_json: AsJson = False, stat
             for entry in entries:
                 sys.stdout.write(msgspec.json.encode(entry).decode() + "\n")
             return
-        table = Table("document", "stage", "kind", "reason")
+        table = Table()
+        for title in ("document", "stage", "kind", "reason"):
+            table.add_column(title, no_wrap=True)
         table.add_column("tries", justify="right")
         table.add_column("since", no_wrap=True)
-        table.add_column("error", overflow="ellipsis", no_wrap=True)
+        table.add_column("error", overflow="ellipsis", no_wrap=True, ratio=1)
         for entry in entries:
             row = (entry.document, entry.stage, entry.kind, entry.reason, str(entry.tries), f"{entry.at:%m-%d %H:%M}")
             table.add_row(*row, printable(entry.error))

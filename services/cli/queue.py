@@ -8,12 +8,13 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from pipeline.graph import STAGES
 from services import logs
 from services.broker import Lane
 from services.cli.installation import AsJson, DryRun, State, Yes, confirm, err, installation, out, refuse
-from services.cli.present import duration
+from services.cli.present import duration, printable
 
 app = typer.Typer(help="Look at the queues; pause, resume and purge them.", no_args_is_help=True)
 
@@ -40,9 +41,7 @@ def ls(as_json: AsJson = False, state: State = None) -> None:
     table = Table("stage", "lane")
     for title in ("ready", "in hand", "oldest", "in/s", "out/s", "drained in"):
         table.add_column(title, justify="right")
-    table.add_column("")
     for each in states:
-        note = f"[yellow]paused[/] by the {each.paused.by}: {each.paused.reason}" if each.paused else ""
         table.add_row(
             each.stage,
             each.lane,
@@ -52,10 +51,13 @@ def ls(as_json: AsJson = False, state: State = None) -> None:
             f"{each.in_rate:.1f}",
             f"{each.out_rate:.1f}",
             "-" if not each.documents else "never" if each.drain_seconds is None else duration(each.drain_seconds),
-            note.removesuffix(": "),
         )
     out.print(table)
     out.print("[dim]in documents; rates are those of the last minute[/]")
+    for stage, pause in {each.stage: each.paused for each in states if each.paused}.items():
+        why = Text.assemble((f"{stage} is paused", "yellow"), f" by the {pause.by}")
+        why += Text(f": {printable(pause.reason)}" if pause.reason else "")
+        out.print(why, soft_wrap=True)
 
 
 @app.command()

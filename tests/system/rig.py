@@ -116,9 +116,9 @@ class Rig:
         self.admission = Admission(self.settings, self.store, self.app, self.bundles)
         self.quarantine = Quarantine(self.store)
 
-    def start_worker(self, **limits: Any) -> subprocess.Popen[bytes]:
+    def start_worker(self, module: str = "tests.system.poison_worker", **limits: Any) -> subprocess.Popen[bytes]:
         """A worker, ready to take messages."""
-        worker = self._start("tests.system.poison_worker", f"worker-{len(self.workers)}", limits)
+        worker = self._start(module, f"worker-{len(self.workers)}", limits)
         self.workers.append(worker)
         until(lambda: any(each.pid == worker.pid for each in self._present()), 60, "the worker being ready")
         return worker
