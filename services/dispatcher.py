@@ -187,17 +187,15 @@ class Dispatcher:
         return run.allowance
 
     def _turn_page(self, run: _Run) -> bool:
-        """Make the next page's documents ready to be sent. False when there is none."""
-        number = run.progress.pages
-        if number >= run.plan.pages:
-            return False
-        documents = self._campaigns.page(run.campaign.id, number)
-        page = _Page(number, documents, {document.place: document for document in documents})
-        self._settle(run, page)  # some may have been done since the plan was made
-        run.pages.append(page)
-        run.to_send.extend(self._batches(run, list(page.left.values())))
-        run.progress = msgspec.structs.replace(run.progress, pages=number + 1)
-        return bool(run.to_send) or self._turn_page(run)
+        """Make the next page with something to do ready to be sent. False when there is none."""
+        while not run.to_send and (number := run.progress.pages) < run.plan.pages:
+            documents = self._campaigns.page(run.campaign.id, number)
+            page = _Page(number, documents, {document.place: document for document in documents})
+            self._settle(run, page)  # some may have been done since the plan was made
+            run.pages.append(page)
+            run.to_send.extend(self._batches(run, list(page.left.values())))
+            run.progress = msgspec.structs.replace(run.progress, pages=number + 1)
+        return bool(run.to_send)
 
     def _batches(self, run: _Run, documents: Sequence[PlannedDocument]) -> list[Batch]:
         campaign, found = run.campaign, []

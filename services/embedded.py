@@ -164,10 +164,11 @@ class Embedded:
         assert self.addresses is not None
         broker = self._folder("broker")
         config = broker / "valkey.conf"
+        # Always: what is answered is on disk. A message names a whole batch, so there are few writes to wait for.
         _write_secret(
             config,
             f"bind {_LOOPBACK}\nport {self.addresses.broker_port}\nrequirepass {self.addresses.broker_password}\n"
-            f"dir {_quoted(broker)}\nappendonly yes\nappendfsync everysec\nsave ''\nmaxmemory-policy noeviction\n",
+            f"dir {_quoted(broker)}\nappendonly yes\nappendfsync always\nsave ''\nmaxmemory-policy noeviction\n",
         )
         store = self._folder("store")
         identities = self._state / "s3.json"

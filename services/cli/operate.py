@@ -124,6 +124,24 @@ def dispatcher(state: State = None) -> None:
     raise typer.Exit(dispatchers.run(settings))
 
 
+def api(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8080,
+    state: State = None,
+) -> None:
+    """Take documents in over HTTP, until SIGTERM or Ctrl-C: POST /documents, one JSON transcript at a time."""
+    import uvicorn
+
+    from services.api import create
+
+    settings = read_settings(state)
+    logs.configure(settings.log_level, settings.log_format)
+    with installation(state) as here:
+        if here.embedded is not None and here.embedded.is_owner:
+            refuse(f"no broker is configured, and none runs on {here.settings.state.absolute()}; start one: efir up")
+        uvicorn.run(create(here.settings), host=host, port=port, log_config=None)
+
+
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for .txt and .json files.")],
     language: Annotated[str | None, typer.Option(help="Language of files that do not name theirs.")] = None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import msgspec
@@ -152,3 +153,26 @@ def test_a_document_whose_bundle_is_gone_fails_with_its_language(bench: Bench) -
     bench.store.create(document_key(place_of(foreign)), encode(foreign))
     (failure,) = bench.processing.run("parse", [place_of(foreign)]).failed
     assert "'xx'" in failure.error
+
+
+def test_what_was_not_written_after_a_time_is_made_again_once(bench: Bench) -> None:
+    places = bench.admit("Текст один", "Текст два")
+    bench.processing.run("parse", places)
+    written = max(bench.store.modified(bench.artifact("parse", place)) or 0.0 for place in places)
+    time.sleep(1.1)  # the store's clock ticks in seconds
+    assert bench.processing.run("parse", places, since=written).done == places
+    assert bench.processing.run("parse", places, since=written).present == places
+    assert bench.stages["parse"].batches == [2, 2]
+    assert all(bench.processing.has_artifact("parse", place, written) for place in places)
+
+
+def test_a_lack_of_memory_is_not_the_documents_fault(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    places = bench.admit("Текст один", "Текст два")
+    for error in (MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried")):
+
+        def run(batch: Sequence[Subject], error: Exception = error) -> list[Content]:
+            raise error
+
+        monkeypatch.setattr(bench.stages["parse"], "run", run)
+        with pytest.raises(MemoryError):
+            bench.processing.run("parse", places)

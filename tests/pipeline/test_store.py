@@ -73,3 +73,14 @@ def test_wrong_keys_are_refused_with_what_to_do(settings: Settings) -> None:
 def test_an_endpoint_of_another_form_is_explained(endpoint: str) -> None:
     with pytest.raises(ValueError, match="expected http"):
         ArtifactStore.connect(endpoint, "efir", "a", "b")
+
+
+def test_folders_and_times_are_told_and_many_are_removed_at_once(store: ArtifactStore) -> None:
+    for key in ("d/a/1.json", "d/a/2.json", "d/a-b/1.json"):
+        store.create(key, b"12345")
+    assert sorted(store.folders("d/")) == ["a", "a-b"]
+    assert [(entry.key, entry.size) for entry in store.entries("d/a/", after="d/a/1.json")] == [("d/a/2.json", 5)]
+    assert store.modified("d/a/1.json") == next(store.entries("d/a/")).modified
+    assert store.modified("d/a/9.json") is None
+    store.delete_all(["d/a/1.json", "d/a/2.json", "d/a/9.json"])
+    assert list(store.list("d/")) == ["d/a-b/1.json"]

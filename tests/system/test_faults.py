@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import itertools
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import psutil
@@ -17,6 +19,7 @@ from redis.exceptions import RedisError
 
 from pipeline.store import StoreUnavailable, record_key
 from services.broker import Batch, Lane
+from services.presence import present
 from tests.conftest import EXAMPLE
 from tests.system.rig import VISIBILITY_SECONDS, Rig, until
 
@@ -181,6 +184,42 @@ def test_handing_back_does_not_count_against_a_document(rig: Rig) -> None:
     two_workers(rig)
     rig.settle()
     assert rig.store.exists(record_key(place))
+
+
+def test_a_worker_that_finishes_nothing_says_so(rig: Rig) -> None:
+    """Its main process lives and renews its leases; its pool is stuck."""
+    for worker in rig.workers:
+        worker.terminate()
+        worker.wait(60)
+    rig.workers = []
+    worker = rig.start_worker(progress_seconds=6.0)
+    (address,) = (each.metrics for each in present(rig.redis) if each.pid == worker.pid)
+
+    def health() -> int:
+        try:
+            with urllib.request.urlopen(address.replace("/metrics", "/healthz"), timeout=10) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    time.sleep(8)
+    assert health() == 200  # nothing to do is no reason to complain
+    pool = psutil.Process(worker.pid).children()
+    for child in pool:
+        child.suspend()
+    rig.admit(short(3))
+    until(lambda: health() == 503, 30, "the worker being unhealthy")
+    for child in pool:
+        child.resume()
+    until(lambda: health() == 200, 30, "the worker being healthy again")
+    # A broker that was restarted: the worker finds work again, or would be found out.
+    rig.server("valkey-server").kill()
+    rig.server("valkey-server")
+    until(lambda: rig.redis.ping(), 30, "the broker")  # noqa: PLW0108
+    rig.admit(short(3))
+    rig.settle()
+    assert health() == 200
+    two_workers(rig)
 
 
 def test_everything_is_killed_at_once_and_started_again(rig: Rig) -> None:

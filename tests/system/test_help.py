@@ -7,7 +7,10 @@ import pytest
 
 from tests.system.conftest import EFIR
 
-COMMANDS = ["run", "up", "worker", "ingest", "show", "status", "models"]
+COMMANDS = [
+    *("run", "ingest", "show", "up", "worker", "dispatcher", "api", "status"),
+    *("reprocess", "campaigns", "queue", "quarantine", "models"),
+]
 
 
 @pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["models", "ls"], ["models", "verify"]])
