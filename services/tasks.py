@@ -131,12 +131,8 @@ class Executor:
             metrics.redeliveries.labels(batch.stage, batch.lane).inc()
         if count > 1 and len(batch.documents) > 1:
             patiently(self._split, batch, count - 1)
-        elif count > self._settings.max_deliveries:
-            lost = count - 1
-            error = f"its worker was lost {lost} times while working on it (killed, crashed, hung or out of memory)"
-            failures = [Failure(Place.parse(path), "worker-lost", error, "") for path in batch.documents]
-            failures = patiently(self._still_failed, batch, failures)
-            patiently(self._give_up, batch, failures, Kind.FATAL, lost)
+        elif count > self._settings.max_deliveries and (failures := patiently(self._lost, batch, count - 1)):
+            patiently(self._give_up, batch, failures, Kind.FATAL, count - 1)
         else:
             try:
                 patiently(self._run, batch, count, started)
@@ -154,6 +150,11 @@ class Executor:
 
     def _run(self, batch: Batch, count: int, started: float) -> None:
         outcome = self._processing.run(batch.stage, [Place.parse(path) for path in batch.documents], batch.since)
+        for failure in list(outcome.failed):
+            if self._processing.has_artifact(batch.stage, failure.place, batch.since):
+                # Another worker has succeeded meanwhile, and may have died before it could say so.
+                outcome.failed.remove(failure)
+                outcome.present.append(failure.place)
         standing = outcome.standing
         for dependant in graph.dependants(batch.stage) if standing else ():
             documents = tuple(place.path for place in standing)
@@ -171,7 +172,7 @@ class Executor:
             for place in joined.done:
                 metrics.record_age_seconds.labels(batch.lane).observe(time.time() - batch.admitted)
                 log.info("recorded", document=place.id, lane=batch.lane)
-        self._give_up(batch, self._still_failed(batch, outcome.failed), Kind.PERMANENT, count)
+        self._give_up(batch, outcome.failed, Kind.PERMANENT, count)
         self._breaker.done(batch.stage, len(outcome.done))
         for name, places in (("done", outcome.done), ("present", outcome.present)):
             metrics.documents.labels(batch.stage, batch.lane, name).inc(len(places))
@@ -213,12 +214,18 @@ class Executor:
             self._queues.publish(msgspec.structs.replace(batch, documents=(path,), deliveries=lost))
         log.warning("batch split", stage=batch.stage, documents=len(batch.documents), deliveries=lost)
 
-    def _still_failed(self, batch: Batch, failures: Sequence[Failure]) -> list[Failure]:
-        """Without the documents with which another worker has succeeded in the meantime."""
+    def _lost(self, batch: Batch, times: int) -> list[Failure]:
+        """The documents that lose their workers, but for those that one of these finished before it was lost.
+
+        What follows from their artifacts is still to be done, and if it is that which kills, not without end either.
+        """
+        error = f"its worker was lost {times} times while working on it (killed, crashed, hung or out of memory)"
+        places = [Place.parse(path) for path in batch.documents]
         return [
-            failure
-            for failure in failures
-            if not self._processing.has_artifact(batch.stage, failure.place, batch.since)
+            Failure(place, "worker-lost", error, "")
+            for place in places
+            if times >= 2 * self._settings.max_deliveries
+            or not self._processing.has_artifact(batch.stage, place, batch.since)
         ]
 
     def _give_up(self, batch: Batch, failures: Sequence[Failure], kind: Kind, count: int) -> None:

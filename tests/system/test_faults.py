@@ -135,6 +135,30 @@ def test_a_full_store_stops_the_work_and_loses_nothing(rig: Rig) -> None:
     rig.settle()
 
 
+def test_what_waits_too_long_for_the_store_is_handed_back(rig: Rig) -> None:
+    """Another worker's store may answer; and waiting does not count against the document."""
+    (place,) = rig.admit(short(1))
+    rig.settle()
+    patient = rig.start_worker(hand_back_seconds=1.0)
+    for worker in rig.workers[:-1]:
+        worker.terminate()
+        worker.wait(60)
+    rig.workers = [patient]
+
+    def handed_back() -> int:
+        return sum(log.read_text().count('"handed back"') for log in rig.folder.glob("worker-*.log"))
+
+    before = handed_back()
+    with rig.full_store():
+        again = Batch(stage="topics", lane=Lane.LIVE, documents=(place.path,), admitted=time.time(), since=time.time())
+        rig.queues.publish(again)
+        # Oftener than a document may lose its worker.
+        until(lambda: handed_back() > before + rig.settings.max_deliveries, 60, "handing back, again and again")
+    rig.settle()
+    assert rig.quarantine.find(place) is None
+    two_workers(rig)
+
+
 def test_a_broker_without_memory_refuses_and_loses_nothing(rig: Rig) -> None:
     rig.admit([long(), *short(40)])
     rig.until_in_hand()
