@@ -191,11 +191,11 @@ def test_a_rolling_restart_under_load_loses_nothing(rig: Rig) -> None:
 
 def test_handing_back_does_not_count_against_a_document(rig: Rig) -> None:
     """A document that is in hand at every one of many restarts is not taken for one that kills its worker."""
-    (place,) = rig.admit([long() * 3])
     for worker in rig.workers:
         worker.terminate()
         worker.wait(60)
     rig.workers = []
+    (place,) = rig.admit([long() * 3])
     for _ in range(rig.settings.max_deliveries + 1):
         worker = rig.start_worker(stop_seconds=0.5)
         rig.until_in_hand()
