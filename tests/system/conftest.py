@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +39,6 @@ def efir(
         check=False,
         env={**os.environ, **environment},
     )
-
-
-def until(happens: Any, seconds: float = 60, what: str = "it") -> Any:
-    """Wait until `happens()` is true and return what it said."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if said := happens():
-            return said
-        time.sleep(0.1)
-    raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
 @dataclass

@@ -19,7 +19,8 @@ from services import broker
 from services.embedded import _as_environment
 from services.queues import Queues, depths
 from services.settings import Settings
-from tests.system.conftest import EFIR, until
+from tests.system.conftest import EFIR
+from tests.system.rig import until
 
 
 class Api:

@@ -23,7 +23,8 @@ from pipeline.transcript import Place
 from services.quarantine import Quarantine
 from tests.conftest import EXAMPLE
 from tests.pipeline.stages.test_stages import assert_valid
-from tests.system.conftest import EFIR, VISIBILITY_SECONDS, Running, efir, until
+from tests.system.conftest import EFIR, VISIBILITY_SECONDS, Running, efir
+from tests.system.rig import until
 
 UDVALIDATE = Path(sys.executable).parent / "udvalidate"
 SCHEMA = Path(__file__).parents[2] / "docs" / "schemas" / "record.schema.json"

@@ -19,7 +19,7 @@ from services.object_store import connect_store
 from services.quarantine import Quarantine
 from services.queues import depths
 from services.settings import Settings
-from tests.system.conftest import until
+from tests.system.rig import until
 
 
 @pytest.mark.parametrize("word", ["отрута", "трясовина"])
