@@ -49,6 +49,10 @@ class ParsedSentence(msgspec.Struct, frozen=True, omit_defaults=True):
     words: tuple[Word, ...]
     multiwords: tuple[MultiWord, ...] = ()
 
+    @property
+    def forms(self) -> tuple[str, ...]:
+        return tuple(word.form for word in self.words)
+
 
 class Parse(msgspec.Struct, frozen=True):
     """Sentences, words, tags, lemmas and trees of a document."""
@@ -106,6 +110,10 @@ class Topic(msgspec.Struct, frozen=True):
     name: str
     confidence: float
 
+    @property
+    def is_top_level(self) -> bool:
+        return self.id.endswith("000000")
+
 
 class Topics(msgspec.Struct, frozen=True):
     """What a document is about, best first."""
@@ -146,10 +154,13 @@ class StageRun(msgspec.Struct, frozen=True):
 
 
 class RecordSentence(msgspec.Struct, frozen=True):
+    """`segment` is the 0-based index of the segment it was said in: who said it, and when. None when nobody knows."""
+
     start: int
     end: int
     sentiment: Polarity
     score: float
+    segment: int | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -164,6 +175,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     ingested: datetime
     url: str | None
     predecessor: str | None
+    format: str = ""
+    duplicate_of: str | None = None
+    cluster: str | None = None
+    similarity: float | None = None
     speakers: tuple[str, ...]
     segments: tuple[Segment, ...]
     text: str

@@ -25,10 +25,10 @@ class StageSpec:
 GRAPH: dict[str, StageSpec] = {
     spec.name: spec
     for spec in (
-        StageSpec("parse", 1),
-        StageSpec("entities", 1, needs=("parse",)),
-        StageSpec("sentiment", 1, needs=("parse",)),
-        StageSpec("topics", 1, needs=("parse",)),
+        StageSpec("parse", 2),
+        StageSpec("entities", 2, needs=("parse",)),
+        StageSpec("sentiment", 2, needs=("parse",)),
+        StageSpec("topics", 2, needs=("parse",)),
     )
 }
 STAGES: tuple[str, ...] = tuple(GRAPH)
@@ -51,6 +51,14 @@ def closure(stage: str) -> tuple[str, ...]:
         if found & set(spec.needs):
             found.add(name)
     return tuple(name for name in STAGES if name in found)
+
+
+def ancestors(stage: str) -> set[str]:
+    """All that `stage` needs, and what that needs."""
+    found: set[str] = set(GRAPH[stage].needs)
+    for need in GRAPH[stage].needs:
+        found |= ancestors(need)
+    return found
 
 
 def roots() -> tuple[str, ...]:

@@ -111,7 +111,7 @@ def _same_word(left: str, right: str) -> bool:
     return left == right or not _stems(left).isdisjoint(_stems(right))
 
 
-@lru_cache(maxsize=50_000)
+@lru_cache(maxsize=10_000)  # some 10 MB
 def _stems(word: str) -> frozenset[str]:
     """What may be left of a word without its ending, at least four letters; of a short word, the word."""
     stems = {word[:at] for at in range(4, len(word) + 1) if word[at:] in _ENDINGS}

@@ -9,28 +9,42 @@ code points of the original it stands for. A span found in the view maps to a sp
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 
 # Invisible: they carry no meaning for a tokenizer and split words apart when left in.
 _DROPPED = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff\u180e\ufe0e\ufe0f")
 # Stress marks over vowels. Combining breve and diaeresis are not here: with и, і, е they make the letters й, ї, ё.
 _STRESS = frozenset("\u0300\u0301\u0340\u0341")
 _LINE_ENDS = frozenset("\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029")
+_PARAGRAPH_END = "\n\n"
 # Controls, surrogates, private use, unassigned: no model has seen them, and some tools choke on them.
 _UNREADABLE = frozenset({"Cc", "Cs", "Co", "Cn"})
 
 
 class PlainText:
-    """The view (`text`) of `original` and the map between them. Offsets are Unicode code points."""
+    """The view (`text`) of `original` and the map between them. Offsets are Unicode code points.
+
+    Before every offset of `breaks` (ascending) the view has the end of a paragraph, whatever the original says: no
+    sentence runs from one speaker to the next.
+    """
 
     __slots__ = ("_ends", "_starts", "original", "text")
 
-    def __init__(self, original: str) -> None:
+    def __init__(self, original: str, breaks: Iterable[int] = ()) -> None:
         self.original = original
         view: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
         index, length = 0, len(original)
+        coming = iter(breaks)
+        next_break = next(coming, length)
         while index < length:
+            if index >= next_break:
+                next_break = next((at for at in coming if at > index), length)
+                for char in _PARAGRAPH_END:
+                    view.append(char)
+                    starts.append(index)
+                    ends.append(index)
             stop = index + 1
             while stop < length and unicodedata.combining(original[stop]):
                 stop += 1

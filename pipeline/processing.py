@@ -15,7 +15,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from pipeline import conllu, graph
-from pipeline.artifact import Artifact, Content, Parse, decode, decode_artifact, encode, schema_of
+from pipeline.artifact import Artifact, Content, Parse, Record, decode, decode_artifact, encode, schema_of
 from pipeline.failure import Failure
 from pipeline.models.bundle import Bundle
 from pipeline.record import join
@@ -29,10 +29,15 @@ from pipeline.store import (
     document_key,
     record_key,
 )
+from pipeline.takedown import removal_of, sweep
 from pipeline.transcript import Document, Place
 
 In = TypeVar("In")
 Out = TypeVar("Out")
+
+
+class _Gone:
+    """In the place of a document that was taken down."""
 
 
 @dataclass
@@ -42,9 +47,12 @@ class Outcome:
     done: list[Place] = field(default_factory=list)
     present: list[Place] = field(default_factory=list)  # the artifact was there already
     failed: list[Failure] = field(default_factory=list)
+    gone: list[Place] = field(default_factory=list)  # taken down, and nothing is left of them
     # What a stage needs and is not there, by the stage that would make it: the models changed since that stage ran.
     missing: dict[str, list[Place]] = field(default_factory=dict)
+    records: list[Record] = field(default_factory=list)  # those that were joined
     tokens: int = 0
+    characters: int = 0
     seconds: float = 0.0  # of computing, store access left out
 
     @property
@@ -86,7 +94,9 @@ class Processing:
         outcome = Outcome()
         subjects: list[tuple[Place, Subject]] = []
         for place, document in zip(places, self._all(self._document, places), strict=True):
-            if isinstance(document, Failure):
+            if isinstance(document, _Gone):
+                outcome.gone.append(place)
+            elif isinstance(document, Failure):
                 outcome.failed.append(document)
             elif document.language not in self._bundles:
                 error = f"no model bundle for language {document.language!r} is installed"
@@ -104,7 +114,7 @@ class Processing:
     def has_artifact(self, name: str, place: Place, since: float = 0.0) -> bool:
         """Whether the document at `place` has a whole artifact of stage `name`, written after `since`."""
         document = self._document(place)
-        if isinstance(document, Failure) or document.language not in self._bundles:
+        if isinstance(document, Failure | _Gone) or document.language not in self._bundles:
             return False
         return self._is_present(name, place, document, since) is True
 
@@ -116,20 +126,27 @@ class Processing:
         """
         outcome = Outcome()
         for place, joined in zip(places, self._all(self._join, places), strict=True):
-            if isinstance(joined, Failure):
+            if isinstance(joined, _Gone):
+                outcome.gone.append(place)
+            elif isinstance(joined, Failure):
                 outcome.failed.append(joined)
-            elif joined:
+            elif joined is not None:
                 outcome.done.append(place)
+                outcome.records.append(joined)
         return outcome
 
     def _all(self, function: Callable[[In], Out], items: Iterable[In]) -> list[Out]:
         return list(self._pool.map(function, items))
 
-    def _document(self, place: Place) -> Document | Failure:
+    def _document(self, place: Place) -> Document | Failure | _Gone:
         key = document_key(place)
         try:
             return decode(self._store.get(key), Document, key)
         except NotFound:
+            if removal_of(self._store, place.id) is not None:
+                # A stage that had the document in hand meanwhile may have left something behind.
+                sweep(self._store, place)
+                return _Gone()
             return Failure(place, "document-missing", f"the document is not in the store: {key}", "")
         except ValueError as error:
             return Failure(place, "unreadable", str(error), traceback.format_exc())
@@ -250,6 +267,7 @@ class Processing:
 
         self._all(write, zip(batch, artifacts, strict=True))
         outcome.done.extend(place for place, _ in batch)
+        outcome.characters += characters
         outcome.tokens += sum(_tokens(subject, content) for (_, subject), content in zip(batch, contents, strict=True))
 
     def _write(self, place: Place, document: Document, artifact: Artifact[Any]) -> None:
@@ -271,19 +289,23 @@ class Processing:
         text = conllu.render(document, artifact.content)
         self._store.create(conllu_key(artifact.fingerprint, place), text.encode(), CONLLU)
 
-    def _join(self, place: Place) -> bool | Failure:
+    def _join(self, place: Place) -> Record | Failure | _Gone | None:
         document = self._document(place)
-        if isinstance(document, Failure):
+        if isinstance(document, Failure | _Gone):
             return document
         # The leaves first: while one is missing, the parse, the largest, is not fetched for nothing.
         artifacts: dict[str, Artifact[Any]] = {}
         for stage in sorted(graph.STAGES, key=graph.is_leaf, reverse=True):
             artifact = self._artifact(stage, document, place)
             if artifact is None or isinstance(artifact, Failure):
-                return artifact or False
+                return artifact
             artifacts[stage] = artifact
-        self._store.replace(record_key(place), encode(join(document, place, artifacts)))
-        return True
+        record = join(document, place, artifacts)
+        self._store.replace(record_key(place), encode(record))
+        # Nobody comes after the record who would find the document gone, so it is looked for once more.
+        if not self._store.exists(document_key(place)) and isinstance(again := self._document(place), _Gone):
+            return again
+        return record
 
 
 def _is_out_of_memory(error: Exception) -> bool:

@@ -9,7 +9,7 @@ from pipeline.artifact import Artifact, Record, RecordSentence, StageRun, decode
 from pipeline.graph import STAGES
 from pipeline.models.bundle import Bundle
 from pipeline.store import ArtifactStore, NotFound, artifact_key, record_key
-from pipeline.transcript import Document, Place
+from pipeline.transcript import Document, Place, segment_at
 
 
 def join(document: Document, place: Place, artifacts: Mapping[str, Artifact[Any]]) -> Record:
@@ -27,6 +27,10 @@ def join(document: Document, place: Place, artifacts: Mapping[str, Artifact[Any]
         ingested=document.ingested,
         url=document.url,
         predecessor=document.predecessor,
+        format=document.format,
+        duplicate_of=document.duplicate_of,
+        cluster=document.cluster,
+        similarity=document.similarity,
         speakers=document.speakers,
         segments=document.segments,
         text=document.text,
@@ -40,7 +44,13 @@ def join(document: Document, place: Place, artifacts: Mapping[str, Artifact[Any]
             for stage in STAGES
         },
         sentences=tuple(
-            RecordSentence(sentence.start, sentence.end, tone.label, tone.score)
+            RecordSentence(
+                sentence.start,
+                sentence.end,
+                tone.label,
+                tone.score,
+                segment_at(document.segments, sentence.start),
+            )
             for sentence, tone in zip(parse.sentences, sentiment.sentences, strict=True)
         ),
         entities=artifacts["entities"].content.entities,

@@ -7,17 +7,19 @@ an earlier selection: a document that is done is not selected any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import cached_property
 from itertools import islice
 from typing import NamedTuple
 
 import msgspec
 
-from pipeline.graph import GRAPH, closure, is_leaf
+from pipeline.graph import ancestors, closure, is_leaf
+from pipeline.identity import place_of_id
 from pipeline.models.bundle import Bundle
-from pipeline.store import ArtifactStore, Entry, NotFound, document_key, id_key
+from pipeline.store import ArtifactStore, Entry, NotFound, document_key
 from pipeline.transcript import Place
 
 _CHUNK = 1000  # ids that are looked up, or documents whose language is read, at a time
@@ -28,7 +30,9 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to select: documents for which `stage`, or what depends on it, is stale, within the other bounds.
 
     Stale is what has no artifact of the current fingerprint, or none written after `since` (Unix time by the store's
-    clock). `version` selects only documents that have an artifact of `stage` under that fingerprint.
+    clock). `version` selects only documents that have an artifact of `stage` under that fingerprint. `lost` selects
+    only documents that came to no end: neither recorded, by whichever models, nor quarantined; and those whose record
+    is all that is behind.
     """
 
     stage: str
@@ -38,15 +42,22 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     language: str | None = None
     version: str | None = None
     since: float = 0.0
+    lost: bool = False
 
 
 class Selected(NamedTuple):
-    """A document, the stages that have to start for it, its size in bytes, and when it was last quarantined (or 0)."""
+    """A document, the stages that have to start for it, its size in bytes, and when it was last quarantined (or 0).
+
+    `admitted` is when it was written, by the store's clock; `is_whole` when its artifacts are all there, and only its
+    record is missing or older than these.
+    """
 
     place: Place
     stages: tuple[str, ...]
     size: int
     quarantined: float
+    admitted: float
+    is_whole: bool
 
 
 class Selection:
@@ -67,7 +78,9 @@ class Selection:
         with ThreadPoolExecutor(_CONNECTIONS, thread_name_prefix="store") as pool:
             while chunk := list(dict.fromkeys(islice(stream, _CHUNK))):
                 places = []
-                for name, place in zip(chunk, pool.map(self._claimed, chunk), strict=True):
+                for name, place in zip(
+                    chunk, pool.map(lambda name: place_of_id(self._store, name), chunk), strict=True
+                ):
                     if place is None:
                         unknown(name)
                     elif self._is_within(place):
@@ -105,34 +118,40 @@ class Selection:
         # The key without its ending sorts right before the keys of its document; with a tilde, right after them.
         start = f"{only[0]}" if only else f"{after.id}~" if after and _folder(after) == folder else ""
 
-        def listing(prefix: str) -> _Cursor:
-            return _Cursor(self._store.entries(f"{prefix}/{folder}/", f"{prefix}/{folder}/{start}" if start else None))
+        def listing(prefix: str) -> Cursor:
+            return Cursor(self._store.entries(f"{prefix}/{folder}/", f"{prefix}/{folder}/{start}" if start else None))
 
         artifacts = {
             stage: [listing(f"{stage}/{print}") for print in self._fingerprints(stage)] for stage in self._stages
         }
         records = listing("records")
         quarantine = [listing(f"quarantine/{stage}") for stage in self._stages]
+        unsupported = [listing(f"unsupported/{language}") for language in self._unsupported]
         old = (
             listing(f"{self._criteria.stage}/{self._criteria.version}") if self._criteria.version and not only else None
         )
         wanted = set(only) if only is not None else None
-        for name, document in _Cursor(self._store.entries(f"documents/{folder}/", f"documents/{folder}/{start}")):
+        for name, document in Cursor(self._store.entries(f"documents/{folder}/", f"documents/{folder}/{start}")):
             if only is not None and name > only[-1]:
                 return
             written = {stage: max(cursor.modified(name) for cursor in cursors) for stage, cursors in artifacts.items()}
             recorded = records.modified(name)
             quarantined = max(cursor.modified(name) for cursor in quarantine)
+            if any(cursor.modified(name) for cursor in unsupported):
+                continue
             if (wanted is not None and name not in wanted) or (old is not None and not old.modified(name)):
                 continue
-            if stages := self._to_start(written, recorded):
-                yield Selected(Place.parse(f"{folder}/{name}"), stages, document.size, quarantined)
+            stale = {stage for stage in self._stages if written[stage] <= self._criteria.since}
+            if self._criteria.lost and (quarantined or (stale and recorded)):
+                continue
+            if stages := self._to_start(stale, written, recorded):
+                place = Place.parse(f"{folder}/{name}")
+                yield Selected(place, stages, document.size, quarantined, document.modified, not stale)
 
-    def _to_start(self, written: Mapping[str, float], recorded: float) -> tuple[str, ...]:
+    def _to_start(self, stale: Set[str], written: Mapping[str, float], recorded: float) -> tuple[str, ...]:
         """The stages to run first; those that depend on them follow by themselves."""
-        stale = {stage for stage in self._stages if written[stage] <= self._criteria.since}
         if stale:
-            return tuple(stage for stage in self._stages if stage in stale and not _ancestors(stage) & stale)
+            return tuple(stage for stage in self._stages if stage in stale and not ancestors(stage) & stale)
         leaves = [stage for stage in self._stages if is_leaf(stage)]
         # Everything is there but the record, or the record is older than what it is joined from: a leaf that finds
         # its artifact joins.
@@ -142,6 +161,11 @@ class Selection:
         """Of every language: a document only has artifacts of its own."""
         return sorted({bundle.fingerprints[stage] for bundle in self._bundles.values()})
 
+    @cached_property
+    def _unsupported(self) -> tuple[str, ...]:
+        """Languages of documents that wait for a bundle."""
+        return tuple(each for each in self._store.folders("unsupported/") if each not in self._bundles)
+
     def _is_within(self, place: Place) -> bool:
         criteria = self._criteria
         return (
@@ -149,12 +173,6 @@ class Selection:
             and (criteria.last is None or place.day <= criteria.last)
             and (not criteria.sources or place.source in criteria.sources)
         )
-
-    def _claimed(self, name: str) -> Place | None:
-        try:
-            return Place.parse(self._store.get(id_key(name)).decode())
-        except NotFound:
-            return None
 
     def _of_language(self, found: Iterable[Selected]) -> Iterator[Selected]:
         """A language is not in a document's key: the documents have to be read for it, so this bound comes last."""
@@ -182,7 +200,7 @@ class _Language(msgspec.Struct):
     language: str
 
 
-class _Cursor:
+class Cursor:
     """A folder's listing as (id, entry) in order, read as far as it is asked for. Only the .json of a parse counts."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
@@ -207,10 +225,3 @@ def _id(key: str) -> str:
 
 def _folder(place: Place) -> str:
     return place.path.rpartition("/")[0]
-
-
-def _ancestors(stage: str) -> set[str]:
-    found: set[str] = set(GRAPH[stage].needs)
-    for need in GRAPH[stage].needs:
-        found |= _ancestors(need)
-    return found

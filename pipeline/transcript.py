@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from bisect import bisect_right
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -19,17 +22,44 @@ _ID = re.compile(r"[0-9a-f]{16}-[0-9a-f]{8}")
 
 
 class Segment(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A stretch of the text said by one speaker: `text[start:end]`, in Unicode code points."""
+    """A stretch of the text, `text[start:end]` in Unicode code points: who says it, when, and in which language.
+
+    Segments of a text are in order and do not overlap; what lies between them (blank lines) belongs to none.
+    """
 
     start: int
     end: int
     speaker: str | None = None
+    begins: float | None = None  # seconds into the recording
+    ends: float | None = None
+    language: str | None = None  # ISO 639-1, where it is not the document's
+    confidence: float | None = None  # 0..1, how sure the speech recogniser is of these words
+
+
+def segment_at(segments: Sequence[Segment], offset: int) -> int | None:
+    """The index of the segment that holds the code point at `offset`."""
+    index = bisect_right(segments, offset, key=lambda segment: segment.start) - 1
+    return index if index >= 0 and offset < segments[index].end else None
+
+
+def turns(segments: Sequence[Segment]) -> list[int]:
+    """Where somebody else begins to speak, or somebody goes on in another language: offsets, ascending."""
+    return [
+        offset
+        for before, after in pairwise(segments)
+        if (before.speaker, before.language) != (after.speaker, after.language)
+        for offset in sorted({before.end, after.start})
+    ]
 
 
 class Transcript(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What a reader yields: the text as it will be kept, and what its sender says about it."""
+    """What a reader yields: the text, and what its sender says about it.
+
+    `format` is the name of the reader that made it ("srt", "html"); `guid` and `url` name the story at its sender.
+    """
 
     text: str
+    format: str = ""
     title: str = ""
     source: str = "local"
     language: str | None = None
@@ -41,7 +71,11 @@ class Transcript(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class Document(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """An admitted transcript. Lives in the store under `documents/`, never changes."""
+    """An admitted transcript. Lives in the store under `documents/`, never changes.
+
+    `duplicate_of` is the id of an earlier document with nearly the same text, `similarity` how much of it the two share
+    (0..1), `cluster` the id of the first document of the chain.
+    """
 
     schema: Literal["efir.document/1"] = "efir.document/1"
     id: str
@@ -53,6 +87,10 @@ class Document(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     url: str | None = None
     guid: str | None = None
     predecessor: str | None = None
+    format: str = ""
+    duplicate_of: str | None = None
+    cluster: str | None = None
+    similarity: float | None = None
     speakers: tuple[str, ...] = ()
     segments: tuple[Segment, ...] = ()
     text: str
@@ -92,15 +130,19 @@ def source_slug(name: str) -> str:
     return f"{slug}-{digest}" if slug else f"source-{digest}"
 
 
-def document_id(transcript: Transcript) -> str:
-    """`{story}-{revision}`: 16 hex digits that stay the same for a story, 8 that change with its text.
+def text_digest(text: str) -> str:
+    """SHA-256, in hex, of a text: two texts that differ in spaces or in how letters are composed have the same."""
+    return hashlib.sha256(" ".join(unicodedata.normalize("NFC", text).split()).encode()).hexdigest()
+
+
+def document_id(transcript: Transcript, digest: str) -> str:
+    """`{story}-{revision}`: 16 hex digits that stay the same for a story, and the first 8 of `digest`, the text's.
 
     A story is named by its sender's guid, else by its URL, else by its text, always within its source.
     """
-    name = transcript.guid or transcript.url or transcript.text
+    name = transcript.guid or transcript.url or digest
     story = hashlib.sha256(f"{source_slug(transcript.source)}\n{name}".encode()).hexdigest()[:16]
-    revision = hashlib.sha256(transcript.text.encode()).hexdigest()[:8]
-    return f"{story}-{revision}"
+    return f"{story}-{digest[:8]}"
 
 
 def is_document_id(text: str) -> bool:
@@ -110,6 +152,11 @@ def is_document_id(text: str) -> bool:
 def story_of(document_id: str) -> str:
     """The part of an id that all revisions of a story share."""
     return document_id.partition("-")[0]
+
+
+def revision_of(document_id: str) -> str:
+    """The part of an id that tells the text: the first 8 digits of its digest."""
+    return document_id.partition("-")[2]
 
 
 def place_of(document: Document) -> Place:

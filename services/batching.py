@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 
 def batches(
@@ -19,3 +19,17 @@ def batches(
         characters += length
     if batch:
         yield tuple(batch)
+
+
+def batches_by_stage(
+    documents: Iterable[tuple[str, Sequence[str], int]], most_documents: int, most_characters: int
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Group (place, stages to start, bytes) as (stage, places); all of `documents` is held meanwhile."""
+    by_stage: dict[str, list[tuple[str, int]]] = {}
+    for place, stages, size in documents:
+        for stage in stages:
+            # Two bytes a letter: a listing knows a document's size in bytes, a batch is measured in characters.
+            by_stage.setdefault(stage, []).append((place, size // 2))
+    for stage, those in by_stage.items():
+        for places in batches(those, most_documents, most_characters):
+            yield stage, places

@@ -6,7 +6,7 @@ are those of all workers, kept in the broker as a list of fixed length. An opera
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from redis import Redis
 
@@ -54,6 +54,12 @@ class Breaker:
         pipe.lrange(_key(stage), 0, -1)
         noted: list[str] = pipe.execute()[2]
         return noted
+
+
+def failed_share(client: Redis, stage: str) -> float:
+    """Of the last documents of a stage, the share that failed; 0 before there were any."""
+    outcomes = cast(list[str], client.lrange(_key(stage), 0, -1))
+    return outcomes.count(_FAILED) / len(outcomes) if outcomes else 0.0
 
 
 def _key(stage: str) -> str:

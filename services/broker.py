@@ -44,6 +44,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `admitted` is the Unix time at which the documents were admitted, or enqueued again, in seconds.
     `since`: an artifact not written after this time, by the store's clock, is made again; 0 takes what is there.
     `campaign` is the campaign that asked for it, in the replay lane.
+    `enqueued` is the Unix time at which this message was put into its queue; 0 before it was.
     """
 
     stage: str
@@ -54,6 +55,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     sent_back: int = 0
     since: float = 0.0
     campaign: str | None = None
+    enqueued: float = 0.0
 
 
 def queue_name(stage: str, lane: Lane) -> str:
@@ -127,14 +129,17 @@ def publish(app: Celery, batch: Batch) -> str:
     return str(result.id)
 
 
-def connect(settings: Settings) -> Redis:
-    """A client for what Efir itself keeps in the broker: delivery counts, workers, progress notices."""
+def connect(settings: Settings, seconds: float = _SOCKET_SECONDS, retries: int = 3) -> Redis:
+    """A client for what Efir itself keeps in the broker: delivery counts, workers, progress notices.
+
+    `seconds` bounds connecting and each answer; a command whose connection fails is tried `retries` times more.
+    """
     assert settings.broker_url is not None
     return Redis.from_url(
         settings.broker_url.get_secret_value(),
         decode_responses=True,
-        socket_timeout=_SOCKET_SECONDS,
-        socket_connect_timeout=_SOCKET_SECONDS,
-        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=3),
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
+        retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=retries),
         **_tls(settings),
     )

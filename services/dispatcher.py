@@ -7,6 +7,7 @@ so it can be killed at any line: what it had enqueued and did not write down is 
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 import time
@@ -17,15 +18,17 @@ from dataclasses import dataclass, field
 import msgspec
 from redis import Redis
 
-from pipeline.models.bundle import Bundle, installed
+from pipeline.models.bundle import Bundle
 from pipeline.selection import Selection
 from pipeline.store import ArtifactStore
 from pipeline.transcript import Place
 from services import broker, logs
-from services.batching import batches
+from services.batching import batches_by_stage
 from services.broker import Batch, Lane
 from services.campaigns import Campaign, Campaigns, Order, Plan, PlannedDocument, Progress, cancel_messages
 from services.failures import TRANSIENT
+from services.liveness import Liveness
+from services.metrics.exposition import registry, serve
 from services.object_store import connect_store
 from services.queues import Queues
 from services.settings import Settings
@@ -98,7 +101,7 @@ class Dispatcher:
         self._name = f"{socket.gethostname()}-{os.getpid()}"
         self._runs: dict[str, _Run] = {}
 
-    def run(self) -> None:
+    def run(self, liveness: Liveness) -> None:
         """Dispatch until the process is ended. A store or broker that is away is waited for."""
         while True:
             started = time.monotonic()
@@ -110,6 +113,7 @@ class Dispatcher:
             except TRANSIENT as error:
                 log.warning("waiting", error=str(error))
                 self._runs.clear()  # what was sent and what was not is read anew from the store
+            liveness.finished()
             time.sleep(max(0.05, _ROUND_SECONDS - (time.monotonic() - started)))
 
     def round(self) -> None:
@@ -198,26 +202,21 @@ class Dispatcher:
         return bool(run.to_send)
 
     def _batches(self, run: _Run, documents: Sequence[PlannedDocument]) -> list[Batch]:
-        campaign, found = run.campaign, []
-        by_stage: dict[str, list[PlannedDocument]] = {}
-        for document in documents:
-            for stage in document.stages:
-                by_stage.setdefault(stage, []).append(document)
-        for stage, those in by_stage.items():
-            # Two bytes a letter: what is planned knows a document's size in bytes, a batch is measured in characters.
-            sized = ((document.place, document.size // 2) for document in those)
-            for places in batches(sized, self._batch_documents(campaign), self._settings.batch_characters):
-                found.append(
-                    Batch(
-                        stage=stage,
-                        lane=Lane.REPLAY,
-                        documents=places,
-                        admitted=time.time(),
-                        since=campaign.criteria.since,
-                        campaign=campaign.id,
-                    )
-                )
-        return found
+        campaign = run.campaign
+        sized = ((document.place, document.stages, document.size) for document in documents)
+        return [
+            Batch(
+                stage=stage,
+                lane=Lane.REPLAY,
+                documents=places,
+                admitted=time.time(),
+                since=campaign.criteria.since,
+                campaign=campaign.id,
+            )
+            for stage, places in batches_by_stage(
+                sized, self._batch_documents(campaign), self._settings.batch_characters
+            )
+        ]
 
     def _batch_documents(self, campaign: Campaign) -> int:
         """At a slow rate batches are small, so that the rate is one of documents and not of bursts."""
@@ -279,11 +278,30 @@ class Dispatcher:
         run.to_send.extend(self._batches(run, list(page.left.values())))
 
 
+def is_dispatching(client: Redis) -> bool:
+    """Whether somebody feeds campaigns now."""
+    return bool(client.exists(_LEASE))
+
+
 def run(settings: Settings) -> int:
+    """Dispatch until SIGTERM or SIGINT. Whatever a round was at is taken up by the next dispatcher.
+
+    Returns the exit status when it cannot begin. One that waits to take over is healthy, too.
+    """
     logs.configure(settings.log_level, settings.log_format)
+    # Not left to the kernel: it lets the first process of a container ignore what it has no handler for.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     store, client = connect_store(settings), broker.connect(settings)
     queues = Queues(broker.create_app(settings), client)
-    Dispatcher(settings, store, client, queues, installed(settings.bundles)).run()
+    liveness = Liveness(settings.progress_seconds)
+    try:
+        address = serve(settings.metrics_host, settings.metrics_port, registry("dispatcher"), liveness.health)
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        log.critical("metrics cannot be served; set EFIR_METRICS_PORT", address=where, error=str(error))
+        return 1
+    log.info("ready", metrics=address)
+    Dispatcher(settings, store, client, queues, settings.shelf.in_use()).run(liveness)
     return 0
 
 

@@ -37,6 +37,8 @@ from services.orphans import die_with_parent
 from services.settings import Settings
 
 _LOOPBACK = "127.0.0.1"
+# Of metrics, after the worker's; as in docker-compose.yml.
+_FEEDS_PORT, _DISPATCHER_PORT = 2, 5
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 # More restarts than this in a minute are not bad luck.
@@ -140,7 +142,23 @@ class Embedded:
         """Start the process that feeds campaigns, unless it runs already."""
         if self.is_owner and not any(child.name == "dispatcher" for child in self._children):
             command = [sys.executable, "-m", "services.dispatcher"]
-            self._start(Child("dispatcher", command, _as_environment(self.settings)))
+            self._start(Child("dispatcher", command, self._beside_the_worker(_DISPATCHER_PORT)))
+
+    def start_exporter(self) -> None:
+        """Start the process that exports the installation's metrics, unless it runs already."""
+        if self.is_owner and not any(child.name == "exporter" for child in self._children):
+            self._start(Child("exporter", [sys.executable, "-m", "services.exporter"], _as_environment(self.settings)))
+
+    def start_poller(self) -> None:
+        """Start the process that polls feeds, unless it runs already."""
+        if self.is_owner and not any(child.name == "feeds" for child in self._children):
+            command = [sys.executable, "-m", "services.feeds"]
+            self._start(Child("feeds", command, self._beside_the_worker(_FEEDS_PORT)))
+
+    def _beside_the_worker(self, offset: int) -> dict[str, str]:
+        """For whose metrics need a port of their own: a configured one is the worker's, theirs are counted from it."""
+        configured = self.settings.metrics_port
+        return {**_as_environment(self.settings), "EFIR_METRICS_PORT": str(configured and configured + offset)}
 
     def tend(self) -> None:
         """Restart what died and keep the logs short. Call it at least every second, from the main thread."""
@@ -329,7 +347,7 @@ def _as_environment(settings: Settings) -> dict[str, str]:
     plain = {
         name: value.get_secret_value() if isinstance(value, SecretStr) else str(value) for name, value in values.items()
     }
-    for name in ("state", "bundles"):
+    for name in {"state", "bundles", "own_bundles"} & set(plain):
         plain[name] = str(Path(plain[name]).absolute())
     return {f"EFIR_{name.upper()}": value for name, value in plain.items()}
 

@@ -1,5 +1,7 @@
 """Liveness is progress: a worker that had work and finished nothing for too long is not alive, whatever else it does.
 
+The dispatcher's rounds are its messages.
+
 A worker is good at the moment it finishes a message, and at the moment it knows for sure that there is nothing to do.
 When neither has happened for the limit, it is unhealthy: also when it cannot ask the broker, or waits for the store.
 """
@@ -38,3 +40,7 @@ class Liveness:
     @property
     def is_healthy(self) -> bool:
         return self.stalled_seconds <= self.limit
+
+    def health(self) -> tuple[bool, str]:
+        """What /healthz answers."""
+        return self.is_healthy, f"{self.stalled_seconds:.0f} s without progress, {self.limit:.0f} s are allowed\n"

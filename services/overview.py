@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 from redis import Redis
 
@@ -17,9 +19,10 @@ class Overview(msgspec.Struct, frozen=True):
     documents: int
     records: int
     quarantined: int
+    unsupported: dict[str, int]  # language -> documents that wait for a bundle of it
 
 
-def overview(client: Redis, store: ArtifactStore) -> Overview:
+def overview(client: Redis, store: ArtifactStore, bundles: Collection[str]) -> Overview:
     """Counts what is in the store by listing it: the time grows with the number of documents."""
     return Overview(
         queues=depths(client),
@@ -28,4 +31,9 @@ def overview(client: Redis, store: ArtifactStore) -> Overview:
         documents=sum(1 for _ in store.list("documents/")),
         records=sum(1 for _ in store.list("records/")),
         quarantined=sum(1 for _ in store.list("quarantine/")),
+        unsupported={
+            language: sum(1 for _ in store.list(f"unsupported/{language}/"))
+            for language in store.folders("unsupported/")
+            if language not in bundles
+        },
     )

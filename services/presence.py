@@ -13,6 +13,8 @@ from redis.exceptions import RedisError
 from services import logs
 
 _SECONDS = 5.0
+_SEEN = "efir:workers"  # sorted set: name -> when the worker last said that it is there
+_LOST_SECONDS = 3600.0
 
 log = logs.get("efir.worker")
 
@@ -36,13 +38,24 @@ def present(client: Redis) -> list[Presence]:
     return [msgspec.json.decode(value, type=Presence) for value in values if value]
 
 
+def lost(client: Redis) -> list[str]:
+    """Names of the workers that went away without saying so, for an hour."""
+    client.zremrangebyscore(_SEEN, "-inf", time.time() - _LOST_SECONDS)
+    seen: Any = client.zrange(_SEEN, 0, -1)
+    there = {presence.name for presence in present(client)}
+    return [name for name in seen if name not in there]
+
+
 def stay(client: Redis, presence: Presence) -> None:
     """Say so from now on, from a thread."""
 
     def say() -> None:
         while True:
             try:
-                client.set(_key(presence.name), msgspec.json.encode(presence), ex=int(_SECONDS * 4))
+                pipe: Any = client.pipeline()
+                pipe.set(_key(presence.name), msgspec.json.encode(presence), ex=int(_SECONDS * 4))
+                pipe.zadd(_SEEN, {presence.name: time.time()})
+                pipe.execute()
             except RedisError as error:
                 log.warning("broker does not answer", error=str(error))
             time.sleep(_SECONDS)
@@ -51,7 +64,10 @@ def stay(client: Redis, presence: Presence) -> None:
 
 
 def leave(client: Redis, name: str) -> None:
-    client.delete(_key(name))
+    pipe: Any = client.pipeline()
+    pipe.delete(_key(name))
+    pipe.zrem(_SEEN, name)
+    pipe.execute()
 
 
 def _key(name: str) -> str:

@@ -26,6 +26,11 @@ class Busy(Exception):
         self.retry_after = retry_after
 
 
+def is_closed(client: Redis) -> bool:
+    """Whether nothing is admitted now."""
+    return bool(client.exists(_CLOSED))
+
+
 class Pressure:
     def __init__(self, client: Redis, queues: Queues, high: int, low: int) -> None:
         self._client = client
@@ -45,7 +50,7 @@ class Pressure:
 
     def _look(self) -> Busy | None:
         waiting = self._queues.documents()
-        if self._client.exists(_CLOSED):
+        if is_closed(self._client):
             if waiting >= self._low:
                 return Busy(waiting, self._low, _RETRY_SECONDS)
             self._client.delete(_CLOSED)

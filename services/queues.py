@@ -7,7 +7,7 @@ the number of documents in long queues is told from a sample of their messages.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
@@ -19,13 +19,15 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from pipeline.graph import STAGES
-from services import logs
-from services.broker import Batch, Lane, publish, queue_name, queue_names
+from services import logs, metrics, traces
+from services.broker import TASK, Batch, Lane, publish, queue_name, queue_names
 from services.pauses import Pause, paused
 
 UNACKED = "unacked"
 # Documents of a queue up to this long are counted; of a longer one, as many messages are looked at, evenly spread.
 _SAMPLE = 64
+# Messages read at a time where all of them are: about a megabyte.
+_CHUNK = 500
 # Flow is kept in buckets of this many seconds; a rate is that of the last full minute.
 _BUCKET_SECONDS = 10
 _RATE_BUCKETS = 6
@@ -61,8 +63,12 @@ class Queues:
 
     def publish(self, batch: Batch) -> None:
         """Enqueue a batch. Raises kombu's OperationalError or a RedisError when the broker does not take it."""
-        publish(self._app, batch)
+        is_beginning = not batch.enqueued
+        publish(self._app, msgspec.structs.replace(batch, enqueued=round(time.time(), 3)))
         self._flow("in", batch)
+        metrics.celery_sent.labels(TASK, "generic", queue_name(batch.stage, batch.lane)).inc()
+        if is_beginning:
+            traces.begin(batch)
 
     def finished(self, batch: Batch) -> None:
         """A message is done with, however it ended."""
@@ -120,6 +126,23 @@ class Queues:
         held = self._held()
         return round(waiting) + sum(len(batch.documents) for name in chosen for batch in held.get(name, ()))
 
+    def on_their_way(self, most: int) -> dict[str, frozenset[str]]:
+        """Path of a place -> the stages that the document waits for or that have it in hand; of `most` documents.
+
+        The queues are read in the order in which messages move, each from its newest message on, and what is in hand
+        last: what moves meanwhile is met again further on, or has come to its end.
+        """
+        found: dict[str, frozenset[str]] = {}
+        # The few different sets are shared, so that a document costs little more than its path.
+        sets: dict[frozenset[str], frozenset[str]] = {}
+        for batch in self._all():
+            for path in batch.documents:
+                stages = found.get(path, frozenset()) | {batch.stage}
+                found[path] = sets.setdefault(stages, stages)
+            if len(found) >= most:
+                break
+        return found
+
     def purge(self, stage: str, lane: Lane) -> int:
         """Remove what waits in a queue; returns the number of messages. What is in hand is finished."""
         name = queue_name(stage, lane)
@@ -127,6 +150,16 @@ class Queues:
         pipe.llen(name)
         pipe.delete(name)
         return int(pipe.execute()[0])
+
+    def _all(self) -> Iterator[Batch]:
+        for stage in STAGES:
+            for lane in Lane:
+                at = 0
+                while raw := cast(list[str], self._client.lrange(queue_name(stage, lane), at, at + _CHUNK - 1)):
+                    yield from map(read_message, raw)
+                    at += len(raw)
+        for held in self._held().values():
+            yield from held
 
     def _sample(self, name: str, length: int) -> list[Batch]:
         """Batches of a queue from the newest to the oldest: all, or an even sample with the oldest in it."""

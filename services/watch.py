@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 
 from services import logs
 from services.broker import Lane, queue_names
+from services.clocks import Clocks
 from services.failures import STORE_IS_AWAY
 from services.intake import Intake
 from services.liveness import Liveness
@@ -25,6 +26,8 @@ from services.queues import depths
 from services.settings import Settings
 
 _SECONDS = 2.0
+# Clocks drift slowly, and jump seldom.
+_CLOCK_SECONDS = 30.0
 
 log = logs.get("efir.worker")
 
@@ -38,6 +41,7 @@ class Watch(threading.Thread):
         lanes: Sequence[Lane],
         intake: Intake,
         liveness: Liveness,
+        clocks: Clocks,
     ) -> None:
         super().__init__(name="watch", daemon=True)
         self._store = connect_store(settings)
@@ -46,10 +50,15 @@ class Watch(threading.Thread):
         self._lanes = lanes
         self._intake = intake
         self._liveness = liveness
+        self._clocks = clocks
+        self._clocks_looked_at = float("-inf")
 
     def run(self) -> None:
         while True:
             self._look_at_store()
+            if time.monotonic() - self._clocks_looked_at > _CLOCK_SECONDS:
+                self._clocks_looked_at = time.monotonic()
+                self._clocks.look()
             try:
                 if not reserved_requests and not self._work_waits():
                     self._liveness.idle()

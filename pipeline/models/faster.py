@@ -27,20 +27,23 @@ def apply() -> None:
     depparse.chuliu_edmonds_one_root = best_tree
 
 
-class RememberedLemmas:
-    """Bounds what Stanza's lemmatizer remembers, which by itself would grow as long as the process lives.
+class BoundedLemmas:
+    """Stanza's lemmatizer with a bound on what it remembers, which by itself would grow as long as the process lives.
 
     A lemma depends on the word and its tag alone, so a remembered one is the one that would be computed.
     """
 
-    def __init__(self, trainer: Any) -> None:
-        self._trainer = trainer
-        self._learned = _copied(trainer.pos_dict)  # in training, which is the model's own
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.trainer = processor.trainer  # none when the lemma is the form
+        self._learned = _copied(self.trainer.pos_dict) if self.trainer else {}  # in training, which is the model's own
         self._most = _size(self._learned) + _LEMMAS
 
-    def keep_bounded(self) -> None:
-        if _size(self._trainer.pos_dict) > self._most:
-            self._trainer.pos_dict = _copied(self._learned)
+    def bulk_process(self, documents: Any) -> Any:
+        documents = self.processor.bulk_process(documents)
+        if self.trainer and _size(self.trainer.pos_dict) > self._most:
+            self.trainer.pos_dict = _copied(self._learned)
+        return documents
 
 
 def _copied(lemmas: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:

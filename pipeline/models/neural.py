@@ -1,104 +1,106 @@
-"""Stanza pipelines from a bundle, offline, one torch thread.
+"""The models of a bundle, each part loaded once and when first asked for; one torch thread.
 
-Two pipelines share the word vectors: one from text to trees, one from words to entity tags. Stanza would download
-what it does not find; `download_method=None`, `package=None` and an empty `resources.json` keep it to our files.
+A bundle holds Stanza's own models for tags, trees and names, or the project's encoders for them. Both are asked in the
+same way, so the stages do not know which it is.
 """
 
 from __future__ import annotations
 
 import logging
-import warnings
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
-import numpy as np
-import stanza
 import torch
-from numpy.typing import NDArray
 from stanza.models.common.foundation_cache import FoundationCache
 
-from pipeline.models import faster
+from pipeline.models import annotating, arithmetic, memory, weights
+from pipeline.models.annotating import Annotator
 from pipeline.models.bundle import Bundle
+from pipeline.models.encoder import Embeddings, Shape
+from pipeline.models.pieces import Pieces
+from pipeline.models.reader import Reader
+from pipeline.models.semantics import Span
+from pipeline.models.stanza_models import StanzaModels
 
 # More threads in a process make two busy processes slower, not faster: the tensors are small.
 torch.set_num_threads(1)
+memory.keep()
 logging.getLogger("stanza").setLevel(logging.ERROR)
 
-_PARSE = ("tokenize", "pos", "lemma", "depparse")
-_WITH_VECTORS = frozenset({"pos", "depparse", "ner"})
-VECTORS = "vectors.pt"
+EMBEDDINGS = "embeddings.safetensors"
+PIECES = "pieces.json"
+
+Loaded = TypeVar("Loaded")
 
 
-class Vectors:
-    """Word vectors by falling frequency; `matrix` and `units` (of length 1) have the shape (words, dimensions)."""
+class Tagger(Protocol):
+    """Finds names in sentences that are cut into words."""
 
-    def __init__(self, index: dict[str, int], matrix: NDArray[np.float32]) -> None:
-        self.index = index
-        self.matrix = matrix
+    @property
+    def types(self) -> Sequence[str]:
+        """The types of names that it tells."""
+        ...
 
-    @cached_property
-    def units(self) -> NDArray[np.float32]:
-        lengths = np.linalg.norm(self.matrix, axis=1, keepdims=True)
-        return np.asarray(self.matrix / np.maximum(lengths, 1e-6), dtype=np.float32)
-
-    def find(self, form: str, lemma: str) -> int | None:
-        """The row of a word: its form's, else its lemma's."""
-        return self.index.get(form.lower(), self.index.get(lemma.lower()))
+    def names(self, sentences: Sequence[Sequence[str]]) -> Sequence[Sequence[Span]]: ...
 
 
 class NeuralModels:
-    """What Stanza loads from one bundle, each part once and when first asked for."""
-
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
-        self._foundation = FoundationCache()
+        self._stanza = StanzaModels(bundle, FoundationCache())
         self._loaded: dict[str, Any] = {}
 
     @property
-    def parser(self) -> Any:
-        """`stanza.Pipeline` for tokens, tags, lemmas and trees; feed it `bulk_process`."""
-        faster.apply()
-        return self._once("parser", lambda: self._pipeline(_PARSE, **faster.OPTIONS))
+    def tokenizer(self) -> Any:
+        """Stanza's processor that cuts texts into sentences and tokens; feed it `bulk_process`."""
+        return self._once("tokenizer", self._stanza.tokenizer)
 
     @property
-    def tagger(self) -> Any:
-        """The NER processor alone, for documents that are already cut into words."""
-        return self._once(
-            "tagger",
-            lambda: self._pipeline(("tokenize", "ner"), tokenize_pretokenized=True).processors["ner"],
-        )
+    def annotators(self) -> Sequence[Any]:
+        """What gives words tags, lemmas and trees, in order: processors as Stanza's, with `bulk_process`."""
+        return self._once("annotators", self._load_annotators)
 
     @property
-    def vectors(self) -> Vectors:
-        return self._once("vectors", self._load_vectors)  # type: ignore[no-any-return]
+    def tagger(self) -> Tagger:
+        return self.reader if self._has("entities", PIECES) else self._once("tagger", self._stanza.tagger)
 
-    def _once(self, name: str, load: Any) -> Any:
+    @property
+    def reader(self) -> Reader:
+        """Names, tone and topics."""
+        return self._once("reader", lambda: Reader(self._bundle, self._embeddings, self._pieces))
+
+    @property
+    def entity_types(self) -> Mapping[str, str]:
+        """What the tagger calls a type -> what Efir calls it, where they differ."""
+        return self._bundle.manifest.entity_types
+
+    @property
+    def _embeddings(self) -> Embeddings:
+        return self._once("embeddings", lambda: _load_embeddings(self._bundle))
+
+    @property
+    def _pieces(self) -> Pieces:
+        return self._once("pieces", lambda: Pieces(self._bundle.path(PIECES)))
+
+    def _load_annotators(self) -> Sequence[Any]:
+        if self._has("parse", annotating.FILE):
+            return (Annotator(self._bundle, self._embeddings, self._pieces),)
+        return self._stanza.annotators()
+
+    def _has(self, stage: str, name: str) -> bool:
+        return name in self._bundle.manifest.stages[stage]
+
+    def _once(self, name: str, load: Callable[[], Loaded]) -> Loaded:
         if name not in self._loaded:
             self._loaded[name] = load()
-        return self._loaded[name]
+            memory.give_back()
+        return self._loaded[name]  # type: ignore[no-any-return]
 
-    def _load_vectors(self) -> Vectors:
-        pretrain = self._foundation.load_pretrain(str(self._bundle.path(VECTORS)))
-        return Vectors(dict(pretrain.vocab._unit2id), np.asarray(pretrain.emb, dtype=np.float32))
 
-    def _pipeline(self, processors: tuple[str, ...], **options: Any) -> Any:
-        for name in processors:
-            if name == "tokenize" and options.get("tokenize_pretokenized"):
-                continue
-            options[f"{name}_model_path"] = str(self._bundle.path(f"{name}.pt"))
-            if name in _WITH_VECTORS:
-                options[f"{name}_pretrain_path"] = str(self._bundle.path(VECTORS))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return stanza.Pipeline(
-                lang=self._bundle.language,
-                dir=str(self._bundle.folder),
-                processors=",".join(processors),
-                package=None,
-                allow_unknown_language=True,
-                download_method=None,
-                use_gpu=False,
-                foundation_cache=self._foundation,
-                logging_level="ERROR",
-                **options,
-            )
+def _load_embeddings(bundle: Bundle) -> Embeddings:
+    stored, shape = weights.load(bundle.path(EMBEDDINGS), Shape)
+    with torch.device("meta"):
+        embeddings = Embeddings(shape)
+    embeddings.load_state_dict(stored, assign=True)
+    embeddings.register_module("pieces", arithmetic.Int8Embedding(embeddings.pieces))
+    return embeddings.eval().requires_grad_(False)

@@ -1,4 +1,4 @@
-"""Plain text in UTF-8, with an optional front block.
+"""Plain text, with an optional front block.
 
 The front block is the first lines of the file, up to the first empty line, when every one of them is `key: value` with
 a key of the list below; `---` lines around it are allowed. A text that merely begins with a colon somewhere is text.
@@ -7,61 +7,54 @@ a key of the list below; `---` lines around it are allowed. A text that merely b
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
-from pipeline.readers.rejected import Rejected, decode_utf8
+from pipeline.readers.dates import parse_date
+from pipeline.readers.encoding import decode
+from pipeline.readers.hint import Hint
+from pipeline.readers.language import named
+from pipeline.readers.rejected import Rejected
 from pipeline.transcript import Transcript
 
 KEYS = ("title", "date", "source", "language", "url", "guid", "speakers")
-# Speech was not transcribed before, and a year of five digits has no place in a key.
-_FIRST_YEAR, _LAST_YEAR = 1800, 2200
 _LINE = re.compile(r"^([a-z]+)\s*:\s*(.*?)\s*$", re.IGNORECASE)
+# No line of a front block is longer; it also keeps the expression above from working on a text without line ends.
+_LONGEST_LINE = 2_000
 
 
-def read(data: bytes, title: str) -> Transcript:
-    """`title` is used when the front block gives none. Raises Rejected."""
-    front, text = _split(decode_utf8(data))
+def read(data: bytes, hint: Hint) -> Transcript:
+    """One text. Raises Rejected."""
+    front, text = _split(decode(data, hint.charset))
     return Transcript(
         text=text.strip("\n"),
-        title=front.get("title") or title,
+        format="text",
+        title=front.get("title") or hint.fallback_title,
         source=front.get("source") or "local",
-        language=front.get("language") or None,
+        language=named(front.get("language")),
         published=parse_date(front["date"]) if front.get("date") else None,
-        url=front.get("url") or None,
+        url=front.get("url") or hint.url,
         guid=front.get("guid") or None,
         speakers=tuple(name.strip() for name in front.get("speakers", "").split(",") if name.strip()),
     )
 
 
 def _split(text: str) -> tuple[dict[str, str], str]:
-    lines = text.split("\n")
-    is_fenced = lines[0].strip() == "---"
-    first = 1 if is_fenced else 0
+    is_fenced = text.partition("\n")[0].strip() == "---"
+    at = text.find("\n") + 1 if is_fenced else 0
     front: dict[str, str] = {}
-    for index in range(first, len(lines)):
-        line = lines[index]
+    while 0 <= at < len(text):
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        line = text[at:end]
+        at = end + 1
         if is_fenced and line.strip() == "---":
-            return front, "\n".join(lines[index + 1 :])
-        match = _LINE.match(line)
+            return front, text[at:]
+        match = _LINE.match(line) if len(line) <= _LONGEST_LINE else None
         if match and match[1].lower() in KEYS:
             front[match[1].lower()] = match[2]
         elif not line.strip() and front and not is_fenced:
-            return front, "\n".join(lines[index + 1 :])
+            return front, text[at:]
         elif match and front:
             raise Rejected("front-block", f"unknown key {match[1]!r} (known: {', '.join(KEYS)})")
-        else:
+        elif line.strip() or not is_fenced:
             return {}, text
     return front, ""
-
-
-def parse_date(text: str) -> datetime:
-    """ISO 8601, with or without time; without a zone it is taken as UTC. Raises Rejected."""
-    try:
-        date = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise Rejected(
-            "bad-date", f"{text!r} is not an ISO 8601 date such as 2026-01-02 or 2026-01-02T18:30"
-        ) from error
-    if not _FIRST_YEAR <= date.year <= _LAST_YEAR:
-        raise Rejected("bad-date", f"{text!r} is not a year between {_FIRST_YEAR} and {_LAST_YEAR}")
-    return date if date.tzinfo else date.replace(tzinfo=UTC)

@@ -49,9 +49,9 @@ def open_stage(name: str, bundle: Bundle, models: NeuralModels) -> Stage:
     if name == "sentiment":
         from pipeline.stages.sentiment import SentimentStage
 
-        return SentimentStage(bundle, models)
+        return SentimentStage(models)
     if name == "topics":
         from pipeline.stages.topics import TopicsStage
 
-        return TopicsStage(bundle, models)
+        return TopicsStage(models)
     raise ValueError(f"no stage is called {name!r}")

@@ -1,6 +1,7 @@
-"""Entities: named entities over the words of the parse, by Stanza's tagger, joined and named in the nominative.
+"""Entities: named entities over the words of the parse, found by a tagger, joined and named in the nominative.
 
-The types are those of NER-UK 2.0: ART, DATE, DOC, JOB, LOC, MISC, MON, ORG, PCT, PERIOD, PERS, QUANT, TIME.
+The types are those of NER-UK 2.0: ART, DATE, DOC, JOB, LOC, MISC, MON, ORG, PCT, PERIOD, PERS, QUANT, TIME. A bundle
+whose tagger has others says which of these they are; what has none keeps its name.
 """
 
 from __future__ import annotations
@@ -8,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from stanza import Document as StanzaDocument
 
-from pipeline.artifact import Content, Entities, Parse
+from pipeline.artifact import Content, Entities
 from pipeline.models.neural import NeuralModels
+from pipeline.models.semantics import Span
 from pipeline.names import Found, entities
 from pipeline.stages import Subject
 
@@ -19,28 +20,18 @@ from pipeline.stages import Subject
 class EntitiesStage:
     def __init__(self, models: NeuralModels) -> None:
         self._tagger = models.tagger
+        self._types = models.entity_types
 
     @torch.inference_mode()
     def run(self, batch: Sequence[Subject]) -> list[Content]:
-        tagged = self._tagger.bulk_process([_words_only(subject.parse) for subject in batch])
+        found = iter(self._tagger.names([sentence.forms for subject in batch for sentence in subject.parse.sentences]))
         return [
-            Entities(entities(subject.document.text, subject.parse, list(_found(document))))
-            for subject, document in zip(batch, tagged, strict=True)
+            Entities(entities(subject.document.text, subject.parse, self._found(subject, found))) for subject in batch
         ]
 
-
-def _words_only(parse: Parse) -> StanzaDocument:
-    """The parse's words as Stanza wants them; nothing is tokenized again."""
-    return StanzaDocument(
-        [
-            [{"id": (number,), "text": word.form} for number, word in enumerate(sentence.words, 1)]
-            for sentence in parse.sentences
+    def _found(self, subject: Subject, found: Iterator[Sequence[Span]]) -> list[Found]:
+        return [
+            Found(number, span.first, span.last, self._types.get(span.type, span.type))
+            for number in range(len(subject.parse.sentences))
+            for span in next(found)
         ]
-    )
-
-
-def _found(document: StanzaDocument) -> Iterator[Found]:
-    for number, sentence in enumerate(document.sentences):
-        for span in sentence.ents:
-            first, last = span.tokens[0].id[0] - 1, span.tokens[-1].id[0] - 1
-            yield Found(number, first, last, span.type)

@@ -1,4 +1,4 @@
-"""Sentiment: a label and a score for every sentence, by a trained classifier, and their mean for the document."""
+"""Sentiment: a label and a score for every sentence, and their mean for the document."""
 
 from __future__ import annotations
 
@@ -7,28 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.artifact import Content, Parse, Polarity, Sentiment, Tone
-from pipeline.models.bundle import Bundle
-from pipeline.models.linear import LinearClassifier
 from pipeline.models.neural import NeuralModels
 from pipeline.stages import Subject
 
-MODEL = "sentiment.safetensors"
 # A document's score is a mean over many sentences, most of them neutral: it leaves zero by less than one sentence's.
 _LEANS = 0.10
 
 
 class SentimentStage:
-    def __init__(self, bundle: Bundle, models: NeuralModels) -> None:
-        self._classifier = LinearClassifier.load(bundle.path(MODEL), models.vectors)
-        self._labels: list[Polarity] = [_polarity(label.id) for label in self._classifier.labels]
+    def __init__(self, models: NeuralModels) -> None:
+        self._reader = models.reader
+        self._labels: list[Polarity] = [_polarity(label) for label in self._reader.tone_labels]
 
     def run(self, batch: Sequence[Subject]) -> list[Content]:
-        sentences = [sentence.words for subject in batch for sentence in subject.parse.sentences]
-        probabilities = self._classifier.exclusive(sentences)
+        sentences = [sentence.forms for subject in batch for sentence in subject.parse.sentences]
         positive, negative = self._labels.index("positive"), self._labels.index("negative")
         tones = [
             Tone(self._labels[int(row.argmax())], round(float(row[positive] - row[negative]), 4))
-            for row in probabilities
+            for row in self._reader.tones(sentences)
         ]
         result: list[Content] = []
         for subject in batch:

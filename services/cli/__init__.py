@@ -10,8 +10,9 @@ from redis.exceptions import RedisError
 
 from pipeline.models.bundle import BundleError
 from pipeline.store import StoreRefused, StoreUnavailable
-from services.cli import campaigns, operate, quarantine, queue, reprocess, run
+from services.cli import campaigns, config, exporter, feeds, operate, quarantine, queue, recover, reprocess, run
 from services.cli.installation import complain
+from services.cli.keys import app as keys
 from services.cli.models import app as models
 from services.embedded import EmbeddedError
 
@@ -28,15 +29,21 @@ app = typer.Typer(
 app.command("run", rich_help_panel="Read")(run.run)
 app.command("ingest", rich_help_panel="Read")(operate.ingest)
 app.command("show", rich_help_panel="Read")(operate.show)
+app.add_typer(feeds.app, name="feeds", rich_help_panel="Read")
 app.command("up", rich_help_panel="Run")(operate.up)
 app.command("worker", rich_help_panel="Run")(operate.worker)
 app.command("api", rich_help_panel="Run")(operate.api)
+app.command("exporter", rich_help_panel="Run")(exporter.exporter)
 app.command("dispatcher", rich_help_panel="Run")(operate.dispatcher)
+app.command("rm", rich_help_panel="Read")(operate.rm)
 app.command("status", rich_help_panel="Run")(operate.status)
+app.command("recover", rich_help_panel="Reprocess")(recover.recover)
 app.command("reprocess", rich_help_panel="Reprocess")(reprocess.reprocess)
 app.add_typer(campaigns.app, name="campaigns", rich_help_panel="Reprocess")
 app.add_typer(queue.app, name="queue", rich_help_panel="Reprocess")
 app.add_typer(quarantine.app, name="quarantine", rich_help_panel="Reprocess")
+app.add_typer(keys, name="keys", rich_help_panel="Run")
+app.add_typer(config.app, name="config", rich_help_panel="Run")
 app.add_typer(models, name="models", rich_help_panel="Models")
 
 

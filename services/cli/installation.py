@@ -20,13 +20,14 @@ from redis import Redis
 from rich.console import Console
 from rich.text import Text
 
-from pipeline.models.bundle import Bundle, installed
+from pipeline.models.bundle import Bundle
 from pipeline.store import ArtifactStore
 from pipeline.transcript import Transcript
 from services import broker
 from services.admission import Admission, Admitted
 from services.cli.present import printable
 from services.embedded import Embedded
+from services.metrics import ledger
 from services.object_store import connect_store
 from services.pressure import Busy
 from services.settings import Settings
@@ -128,14 +129,17 @@ def installation(state: Path | None) -> Iterator[Installation]:
         yield _installation(settings, store, None)
         return
     with stopping_in_order(), Embedded(settings) as embedded:
-        yield _installation(embedded.settings, connect_store(embedded.settings), embedded)
+        try:
+            yield _installation(embedded.settings, connect_store(embedded.settings), embedded)
+        finally:
+            ledger.close()  # while the broker is still there
 
 
 def _installation(settings: Settings, store: ArtifactStore, embedded: Embedded | None) -> Installation:
     return Installation(
         settings=settings,
         store=store,
-        bundles=installed(settings.bundles),
+        bundles=settings.shelf.in_use(),
         app=broker.create_app(settings),
         redis=broker.connect(settings),
         embedded=embedded,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -16,16 +17,20 @@ from rich.table import Table
 from pipeline import readers
 from pipeline.artifact import Record, decode
 from pipeline.graph import STAGES
+from pipeline.identity import is_removed, place_of_id
 from pipeline.readers import Rejected
-from pipeline.store import NotFound, id_key, record_key
-from pipeline.transcript import Place, is_document_id
+from pipeline.store import NotFound, StoreUnavailable, record_key
+from pipeline.transcript import is_document_id
 from services import logs
-from services.admission import Admitted
+from services.admission import Admitted, count_unread
 from services.broker import Lane
-from services.cli.installation import State, complain, err, installation, out, read_settings, refuse
+from services.cli.installation import State, Yes, complain, confirm, err, installation, out, read_settings, refuse
 from services.cli.present import show_record
 from services.pressure import Busy
 from services.quarantine import Quarantine
+from services.settings import Settings
+
+_LOOK_FOR_FEEDS_SECONDS = 5.0
 
 
 def up(state: State = None) -> None:
@@ -36,6 +41,9 @@ def up(state: State = None) -> None:
     from services import broker
     from services.cli.installation import stopping_in_order
     from services.embedded import Embedded
+    from services.exporter.process import address_of
+    from services.feeds.subscriptions import Subscriptions
+    from services.object_store import connect_store
     from services.presence import present
 
     settings = read_settings(state)
@@ -49,6 +57,7 @@ def up(state: State = None) -> None:
             raise typer.Exit(1)
         embedded.start_worker()
         embedded.start_dispatcher()
+        embedded.start_exporter()
         client = broker.connect(embedded.settings)
         addresses = embedded.addresses
         assert addresses is not None
@@ -59,14 +68,23 @@ def up(state: State = None) -> None:
         )
         table.add_row("state", str(settings.state.absolute()), "[dim]passwords in addresses.json, logs in log/[/]")
         out.print(table)
+        subscriptions = Subscriptions(connect_store(embedded.settings))
+        looked_for_feeds = float("-inf")
         is_told = False
         try:
             while True:
                 embedded.tend()
+                if time.monotonic() - looked_for_feeds > _LOOK_FOR_FEEDS_SECONDS:
+                    looked_for_feeds = time.monotonic()
+                    # A poller takes 100 MB, which who has no feeds need not spare.
+                    with contextlib.suppress(StoreUnavailable):
+                        if subscriptions.any():
+                            embedded.start_poller()
                 if not is_told and (workers := present(client)):
                     is_told = True
                     for worker in workers:
                         out.print(f"worker  {worker.name}, {worker.processes} processes, metrics {worker.metrics}")
+                    out.print(f"exporter  metrics {address_of(client) or 'not yet served'}")
                     out.print("[bold green]ready[/]; Ctrl-C stops it")
                 time.sleep(0.5)
         except KeyboardInterrupt:
@@ -129,21 +147,45 @@ def api(
     port: Annotated[int, typer.Option(help="Port to listen on.", min=1, max=65535)] = 8080,
     state: State = None,
 ) -> None:
-    """Take documents in over HTTP, until SIGTERM or Ctrl-C: POST /documents, one JSON transcript at a time."""
-    import uvicorn
+    """Serve the HTTP API, until SIGTERM or Ctrl-C: transcripts in, records out. docs/api.md describes it.
 
-    from services.api import create
+    As long as no key was ever made (efir keys add), it answers this machine alone, and listens on loopback alone.
+    """
+    from services.api import serving
+    from services.api.access import is_loopback
+    from services.keys import Keys
 
     settings = read_settings(state)
     logs.configure(settings.log_level, settings.log_format)
     with installation(state) as here:
         if here.embedded is not None and here.embedded.is_owner:
             refuse(f"no broker is configured, and none runs on {here.settings.state.absolute()}; start one: efir up")
-        uvicorn.run(create(here.settings), host=host, port=port, log_config=None)
+        if not is_loopback(host) and not Keys(here.store).ids():
+            refuse(
+                f"{host} can be reached from other machines, and there is no API key: make one with efir keys add, or "
+                f"listen on 127.0.0.1"
+            )
+        _serve_metrics(here.settings)
+        serving(here.settings, host, port).run()
+
+
+def _serve_metrics(settings: Settings) -> None:
+    """Also apart from the API, when EFIR_METRICS_PORT says where: without a key, and whether or not the store, which
+    has the keys, answers. A taken port is no reason not to take in documents.
+    """
+    from services.metrics.exposition import registry, serve
+
+    if not settings.metrics_port:
+        return
+    try:
+        serve(settings.metrics_host, settings.metrics_port, registry("api"))
+    except OSError as error:
+        where = f"{settings.metrics_host}:{settings.metrics_port}"
+        logs.get("efir.api").warning("metrics are served by the API alone", address=where, error=str(error))
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for .txt and .json files.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for files to read.")],
     language: Annotated[str | None, typer.Option(help="Language of files that do not name theirs.")] = None,
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="When too much is waiting already, stop and say so (exit status 75).")
@@ -160,21 +202,24 @@ def ingest(
     with installation(state) as here:
         if language:
             here.settings = here.settings.model_copy(update={"language": language})
-        admission, ids = here.admission, list[str]()
+        admission, ids, limits = here.admission, list[str](), here.settings.limits
 
         def admitted() -> Iterator[Admitted]:
             nonlocal rejected, busy
-            for path in (path for root in paths for path in readers.files(root)):
+            files = (path for root in paths for path in readers.files(root))
+            for found in (found for path in files for found in readers.items_of_path(path, limits)):
+                if isinstance(found.found, Rejected):
+                    count_unread(found.found)
                 try:
-                    transcript = readers.read_file(path, here.settings.max_document_bytes)
+                    transcript = found.transcript()
                     item = admission.admit(transcript) if no_wait else here.admit_when_possible(transcript)
                 except Rejected as reason:
                     rejected += 1
-                    complain("rejected", f"{readers.readable(str(path))}: {reason}")
+                    complain("rejected", f"{found.name}: {reason}")
                     continue
                 except Busy as reason:
                     busy = reason
-                    complain("not admitted", f"{readers.readable(str(path))} and what follows: {reason}")
+                    complain("not admitted", f"{found.name} and what follows: {reason}")
                     return
                 ids.append(item.place.id)
                 yield item
@@ -199,11 +244,15 @@ def show(
         err.print(f"[bold red]efir:[/] {document!r} is not an id; one looks like 0123456789abcdef-01234567")
         raise typer.Exit(2)
     with installation(state) as here:
-        try:
-            place = Place.parse(here.store.get(id_key(document)).decode())
-        except NotFound:
-            err.print(f"[bold red]efir:[/] no document {document} was admitted here")
-            raise typer.Exit(1) from None
+        place = place_of_id(here.store, document)
+        if place is None:
+            what = (
+                f"{document} was taken down"
+                if is_removed(here.store, document)
+                else f"no document {document} was admitted here"
+            )
+            err.print(f"[bold red]efir:[/] {what}")
+            raise typer.Exit(1)
         key = record_key(place)
         try:
             data = here.store.get(key)
@@ -221,6 +270,34 @@ def show(
             show_record(out, decode(data, Record, key))
 
 
+def rm(
+    documents: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of documents.", show_default=False)],
+    yes: Yes = False,
+    state: State = None,
+) -> None:
+    """Take documents down, for ever: the document, its artifacts and its record go, its id is remembered.
+
+    Neither the text nor another revision of the story can be admitted again. If it is interrupted, say it again.
+    """
+    from pipeline.takedown import take_down
+
+    logs.configure("ERROR", "console")
+    if wrong := next((name for name in documents if not is_document_id(name)), None):
+        refuse(f"{wrong!r} is not an id; one looks like 0123456789abcdef-01234567")
+    unknown = 0
+    with installation(state) as here:
+        confirm(f"Remove {len(documents):,} documents for ever?", yes)
+        for name in documents:
+            removal = take_down(here.store, name, "efir rm")
+            if removal is None:
+                unknown += 1
+                complain("efir:", f"no document {name} was admitted here")
+                continue
+            before = f"; the revision before it, {removal.predecessor}, is still there" if removal.predecessor else ""
+            out.print(f"removed {name}{before}")
+    raise typer.Exit(1 if unknown else 0)
+
+
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False, state: State = None
 ) -> None:
@@ -229,7 +306,7 @@ def status(
 
     logs.configure("ERROR", "console")
     with installation(state) as here:
-        now = overview(here.redis, here.store)
+        now = overview(here.redis, here.store, here.bundles)
     if as_json:
         sys.stdout.write(msgspec.json.encode(now).decode() + "\n")
         return
@@ -239,6 +316,8 @@ def status(
     out.print(queues)
     out.print(f"{now.unacknowledged:,} messages in the hands of workers")
     out.print(f"{now.documents:,} documents admitted, {now.records:,} records, {now.quarantined:,} in quarantine")
+    for language, count in now.unsupported.items():
+        out.print(f"{count:,} wait for a model bundle of {language!r}; with one: efir reprocess --stage parse")
     if not now.workers:
         out.print("[yellow]no worker is there[/]; start one with [bold]efir worker[/] or [bold]efir up[/]")
         return

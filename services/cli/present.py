@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -11,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.artifact import Entity, Polarity, Record, RecordSentence
+from pipeline.transcript import Segment
 
 _COLOURS: dict[Polarity, str] = {"negative": "red", "neutral": "yellow", "positive": "green"}
 # NER-UK 2.0's types in the order in which a reader asks for them.
@@ -54,6 +56,8 @@ def show_record(console: Console, record: Record) -> None:
     counts = f"{len(record.sentences):,} sentences, {record.tokens:,} tokens"
     body = Group(
         Text(f"{' · '.join(facts)} · {counts}", style="dim"),
+        *_likeness(record),
+        *_speakers(record),
         _heading("Topics"),
         _topics(record),
         _heading("Entities"),
@@ -66,6 +70,44 @@ def show_record(console: Console, record: Record) -> None:
 
 def _heading(text: str) -> RenderableType:
     return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
+
+
+def _likeness(record: Record) -> Iterator[RenderableType]:
+    if record.duplicate_of and record.similarity is not None:
+        yield Text(f"{record.similarity:.0%} alike to {record.duplicate_of}", style="yellow")
+
+
+def _speakers(record: Record) -> Iterator[RenderableType]:
+    """Who speaks, in the order of appearance, with how many sentences and from when on."""
+    said: dict[str, int] = {}
+    since: dict[str, float] = {}
+    for sentence in record.sentences:
+        segment = _segment(record, sentence)
+        if segment is not None and segment.speaker:
+            said[segment.speaker] = said.get(segment.speaker, 0) + 1
+            if segment.begins is not None:
+                since.setdefault(segment.speaker, segment.begins)
+    if not said:
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(overflow="fold")
+    table.add_column(justify="right")
+    for speaker, count in said.items():
+        begins = f"from {clock(since[speaker])}" if speaker in since else ""
+        table.add_row(printable(speaker), f"{count:,} sentence{'s' * (count != 1)}", Text(begins, style="dim"))
+    yield _heading("Speakers")
+    yield table
+
+
+def _segment(record: Record, sentence: RecordSentence) -> Segment | None:
+    return record.segments[sentence.segment] if sentence.segment is not None else None
+
+
+def clock(seconds: float) -> str:
+    """A time within a recording: `0:07`, `1:02:03`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _topics(record: Record) -> Table:
@@ -119,4 +161,10 @@ def _sentiment(record: Record) -> RenderableType:
 
 def _quote(record: Record, sentence: RecordSentence, most: int = 300) -> Text:
     text = printable(" ".join(record.text[sentence.start : sentence.end].split()))
-    return Text(text if len(text) <= most else text[: most - 1] + "…")
+    quote = Text(text if len(text) <= most else text[: most - 1] + "…")
+    segment = _segment(record, sentence)
+    if segment is not None:
+        when = clock(segment.begins) if segment.begins is not None else None
+        if said := ", ".join(each for each in (segment.speaker and printable(segment.speaker), when) if each):
+            quote += Text(f"  ({said})", style="dim")
+    return quote

@@ -12,7 +12,8 @@ import typer
 from rich.table import Table
 
 from pipeline.graph import STAGES
-from pipeline.store import NotFound, document_key, id_key
+from pipeline.identity import place_of_id
+from pipeline.store import NotFound, document_key
 from pipeline.transcript import Place, is_document_id
 from services import logs
 from services.cli.installation import (
@@ -166,7 +167,7 @@ def _stages(stage: str | None) -> tuple[str, ...]:
 def _place(here: Installation, document: str) -> Place:
     if not is_document_id(document):
         refuse(f"{document!r} is not an id; one looks like 0123456789abcdef-01234567")
-    try:
-        return Place.parse(here.store.get(id_key(document)).decode())
-    except NotFound:
+    place = place_of_id(here.store, document)
+    if place is None:
         refuse(f"no document {document} was admitted here")
+    return place

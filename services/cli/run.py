@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TextIO
+from typing import Annotated, Literal, TextIO, get_args
 
 import msgspec
 import typer
@@ -21,9 +21,10 @@ from pipeline.graph import STAGES
 from pipeline.readers import Rejected
 from pipeline.record import current_record
 from pipeline.store import StoreUnavailable
+from pipeline.takedown import removal_of
 from pipeline.transcript import Place
 from services import logs
-from services.admission import Admitted
+from services.admission import Admitted, count_unread
 from services.cli.installation import Installation, State, complain, err, installation, out
 from services.cli.present import show_record
 from services.progress import Notice
@@ -38,7 +39,7 @@ _NO_WORKER_SECONDS = 20.0
 # How long a broker or store may be away before waiting for it makes no sense.
 _AWAY_SECONDS = 60.0
 
-Status = Literal["done", "rejected", "quarantined"]
+Status = Literal["done", "rejected", "quarantined", "unsupported"]
 
 
 class Line(msgspec.Struct):
@@ -52,13 +53,15 @@ class Line(msgspec.Struct):
 
 @dataclass
 class Input:
-    path: Path
+    """One document of a file, and what became of it. A file may hold many: `feed.jsonl:12`, `pages.warc#3`."""
+
+    name: str
     admitted: Admitted | None = None
     rejected: Rejected | None = None
 
 
 def run(
-    paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for .txt and .json files.")],
+    paths: Annotated[list[Path], typer.Argument(help="Files, or folders that are searched for files to read.")],
     out_dir: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write {id}.json, {id}.conllu and index.jsonl there.")
     ] = None,
@@ -69,8 +72,8 @@ def run(
     """Read transcripts and show what is in them.
 
     Admits the files, waits until every stage has run, and prints each document: topics, entities, sentiment. A file
-    that was read before is not read again. The exit status is 0 when every input was done, and 1 when one was rejected
-    or quarantined; the others are finished all the same.
+    that was read before is not read again. The exit status is 0 when every input was done, and 1 when one was rejected,
+    quarantined or in a language without models; the others are finished all the same.
 
     Examples: [bold]efir run speech.txt[/], [bold]efir run archive/ --out results/[/]
     """
@@ -78,20 +81,22 @@ def run(
     with installation(state) as here:
         if language:
             here.settings = here.settings.model_copy(update={"language": language})
-        inputs = [Input(path) for root in paths for path in readers.files(root)]
+        files = [path for root in paths for path in readers.files(root)]
         for root in paths:
-            if root.is_dir() and not any(root in entry.path.parents for entry in inputs):
-                complain("nothing to read:", f"{root}: no {' or '.join(readers.FORMATS)} file in it")
-        lines = _Run(here, inputs).finish(out_dir, as_json)
+            if root.is_dir() and not any(root in path.parents for path in files):
+                others = ", ".join(suffix for suffix in readers.suffixes() if suffix not in {".txt", ".json"})
+                complain("nothing to read:", f"{root}: no .txt or .json file in it, and none of {others}")
+        lines = _Run(here, files).finish(out_dir, as_json)
     raise typer.Exit(0 if all(line.status == "done" for line in lines) else 1)
 
 
 class _Run:
     """One run: its inputs, and how far each document has come."""
 
-    def __init__(self, here: Installation, inputs: list[Input]) -> None:
+    def __init__(self, here: Installation, files: list[Path]) -> None:
         self._here = here
-        self._inputs = inputs
+        self._files = files
+        self._inputs: list[Input] = []
         self._pending: dict[str, Place] = {}
         self._bars: _Bars | None = None
 
@@ -107,15 +112,19 @@ class _Run:
         return self._report(out_dir, as_json)
 
     def _admit(self) -> Iterator[Admitted]:
-        for entry in self._inputs:
+        limits = self._here.settings.limits
+        for item in (item for path in self._files for item in readers.items_of_path(path, limits)):
+            entry = Input(item.name)
+            self._inputs.append(entry)
             self._here.tend()
+            if isinstance(item.found, Rejected):
+                count_unread(item.found)
             try:
-                transcript = readers.read_file(entry.path, self._here.settings.max_document_bytes)
-                entry.admitted = self._here.admit_when_possible(transcript)
+                entry.admitted = self._here.admit_when_possible(item.transcript())
             except Rejected as rejected:
                 entry.rejected = rejected
                 continue
-            if not entry.admitted.is_recorded and entry.admitted.place.id not in self._pending:
+            if entry.admitted.is_to_process and entry.admitted.place.id not in self._pending:
                 self._pending[entry.admitted.place.id] = entry.admitted.place
                 yield entry.admitted
 
@@ -145,8 +154,12 @@ class _Run:
         """Some of the pending, in turn: those asked now are asked again after all others."""
         for place in list(self._pending.values())[:_ASK_STORE_DOCUMENTS]:
             del self._pending[place.id]
-            if self._record(place) is None and Quarantine(self._here.store).find(place) is None:
+            if self._record(place) is None and not self._is_given_up(place):
                 self._pending[place.id] = place
+
+    def _is_given_up(self, place: Place) -> bool:
+        store = self._here.store
+        return Quarantine(store).find(place) is not None or removal_of(store, place.id) is not None
 
     def _hear(self, notice: Notice) -> None:
         for name in notice.documents:
@@ -186,12 +199,15 @@ class _Run:
         return lines
 
     def _report_one(self, entry: Input, out_dir: Path | None, as_json: bool) -> Line:
-        name = readers.readable(str(entry.path))
+        name = entry.name
         if entry.admitted is None:
             assert entry.rejected is not None
             complain("rejected", f"{name}: {entry.rejected}")
             return Line(name, None, "rejected", str(entry.rejected))
         place = entry.admitted.place
+        if entry.admitted.verdict == "unsupported-language":
+            complain("unsupported language", f"{name} ({place.id}) is kept until a bundle of its language is installed")
+            return Line(name, place.id, "unsupported", "no bundle of its language is installed")
         record = self._record(place)
         if record is None:
             found = Quarantine(self._here.store).find(place)
@@ -258,6 +274,6 @@ class _Bars:
 
 
 def _summarise(lines: list[Line]) -> None:
-    counts = {status: sum(line.status == status for line in lines) for status in ("done", "rejected", "quarantined")}
+    counts = {status: sum(line.status == status for line in lines) for status in get_args(Status)}
     said = [f"{count} {status}" for status, count in counts.items() if count]
     err.print(", ".join(said) if said else "nothing to read")

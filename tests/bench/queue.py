@@ -130,10 +130,16 @@ def planning(embedded: Embedded, documents: int) -> bool:
     print(f"storing {documents:,} documents", flush=True)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: _store(store, number), range(documents)))
-    command = [Path(sys.executable).parent / "efir", "reprocess", "--stage", "parse"]
+    planned = _measured(embedded, "planned in", documents, "reprocess", "--stage", "parse")
+    # The same listings, and all of it into the queue.
+    return _measured(embedded, "recovered in", documents, "recover") and planned
+
+
+def _measured(embedded: Embedded, what: str, documents: int, *command: str) -> bool:
+    """Run a command over all documents in a process of its own; whether it was whole, quick and small enough."""
     started = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", _MEASURE, *command],
+        [sys.executable, "-c", _MEASURE, Path(sys.executable).parent / "efir", *command],
         env={**os.environ, **_as_environment(embedded.settings)},
         capture_output=True,
         text=True,
@@ -143,8 +149,8 @@ def planning(embedded: Embedded, documents: int) -> bool:
     print(done.stdout.strip().splitlines()[0] if done.stdout else done.stderr)
     match = re.search(r"Maximum resident set size \(kbytes\): (\d+)", done.stderr)
     memory = int(match[1]) * 1024 if match else 10**12
-    print(f"planned in                    {seconds:8.1f} s  (at most {MOST_PLAN_SECONDS})")
-    print(f"memory of the planner         {memory / 1e6:8.0f} MB (at most {MOST_PLAN_MEMORY / 1e6:.0f})", flush=True)
+    print(f"{what:<30}{seconds:8.1f} s  (at most {MOST_PLAN_SECONDS})")
+    print(f"its memory                    {memory / 1e6:8.0f} MB (at most {MOST_PLAN_MEMORY / 1e6:.0f})", flush=True)
     is_whole = f"{documents:,} documents" in done.stdout
     return done.returncode == 0 and is_whole and seconds <= MOST_PLAN_SECONDS and memory <= MOST_PLAN_MEMORY
 

@@ -9,7 +9,15 @@ import pytest
 from pipeline.artifact import encode
 from pipeline.models.bundle import Bundle
 from pipeline.selection import Criteria, Selected, Selection
-from pipeline.store import ArtifactStore, artifact_key, conllu_key, document_key, id_key, quarantine_key, record_key
+from pipeline.store import (
+    ArtifactStore,
+    artifact_key,
+    conllu_key,
+    document_key,
+    quarantine_key,
+    record_key,
+    text_key,
+)
 from pipeline.transcript import Document, Place
 
 DAY = date(2026, 3, 1)
@@ -28,7 +36,7 @@ class Shelf:
     ) -> Place:  # fmt: skip
         place = Place(day, source, f"{number:016x}-00000000")
         document = Document(id=place.id, source=source, language=language, ingested=datetime.now(UTC), text="Так.")
-        self.store.create(id_key(place.id), place.path.encode())
+        self.store.create(text_key(f"{number:064x}"), place.path.encode())
         self.store.create(document_key(place), encode(document))
         for stage in stages:
             self.store.create(artifact_key(stage, self.bundle.fingerprints[stage], place), b"{}")

@@ -1,10 +1,11 @@
 """The artifact store on a real S3 server."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from pipeline.store import ArtifactStore, NotFound, StoreRefused, StoreUnavailable
+from pipeline.store import ArtifactStore, NotFound, Operation, StoreRefused, StoreUnavailable
 from services.object_store import connect_store
 from services.settings import Settings
 
@@ -48,11 +49,43 @@ def test_a_listing_is_sorted_and_can_go_on_from_a_key(store: ArtifactStore) -> N
 
 
 def test_the_observer_hears_of_every_operation(store: ArtifactStore) -> None:
-    heard: list[tuple[str, str]] = []
-    store.observer = lambda operation, seconds, outcome: heard.append((operation, outcome))
-    store.create("o", b"")
+    heard: list[Operation] = []
+    store.observer = heard.append
+    store.create("parse/o", b"123")
+    store.create("parse/o", b"1234")
+    store.replace("records/r", b"12")
+    store.get("records/r")
     store.exists("nothing")
-    assert heard == [("create", "ok"), ("stat", "not_found")]
+    assert [(each.name, each.folder, each.outcome, each.written, each.read) for each in heard] == [
+        ("create", "parse", "ok", 3, 0),
+        ("create", "parse", "ok", 0, 0),  # somebody was first, and nothing was stored
+        ("replace", "records", "ok", 2, 0),
+        ("get", "records", "ok", 0, 2),
+        ("stat", "nothing", "not_found", 0, 0),
+    ]
+    assert all(0 < each.seconds < 10 for each in heard)
+
+
+def test_an_error_is_told_with_its_code(store: ArtifactStore, settings: Settings) -> None:
+    heard: list[Operation] = []
+    stranger = connect_store(settings.model_copy(update={"store_access_key": settings.store_secret_key}))
+    away = ArtifactStore.connect("http://127.0.0.1:9", "efir", "a", "b", timeout=1)
+    stranger.observer = away.observer = heard.append
+    with pytest.raises(StoreRefused):
+        stranger.create("k", b"")
+    with pytest.raises(StoreRefused):
+        stranger.get("k")
+    with pytest.raises(StoreUnavailable):
+        away.get("k")
+    assert [(each.outcome, each.code) for each in heard] == [
+        ("refused", "403"),
+        ("refused", "InvalidAccessKeyId"),
+        ("unavailable", "no-answer"),
+    ]
+
+
+def test_the_store_says_what_time_it_is(store: ArtifactStore) -> None:
+    assert abs(store.clock() - time.time()) < 3
 
 
 def test_a_store_that_is_away_is_unavailable() -> None:

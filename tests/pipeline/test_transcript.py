@@ -7,30 +7,38 @@ from hypothesis import strategies as st
 
 from pipeline.transcript import (
     Place,
+    Segment,
     Transcript,
     document_id,
     is_document_id,
     place_of,
+    segment_at,
     source_slug,
     story_of,
+    text_digest,
+    turns,
 )
 from tests.texts import document
 
 
+def _id(transcript: Transcript) -> str:
+    return document_id(transcript, text_digest(transcript.text))
+
+
 def test_the_same_text_of_the_same_source_has_the_same_id() -> None:
-    assert document_id(Transcript(text="Добрий день.")) == document_id(Transcript(text="Добрий день.", title="Інша"))
+    assert _id(Transcript(text="Добрий день.")) == _id(Transcript(text="Добрий день.", title="Інша"))
 
 
 def test_a_corrected_text_is_another_revision_of_the_same_story() -> None:
-    first = document_id(Transcript(text="Перша версія.", url="https://example.org/1"))
-    second = document_id(Transcript(text="Друга версія.", url="https://example.org/1"))
+    first = _id(Transcript(text="Перша версія.", url="https://example.org/1"))
+    second = _id(Transcript(text="Друга версія.", url="https://example.org/1"))
     assert first != second
     assert story_of(first) == story_of(second)
     assert is_document_id(first)
 
 
 def test_two_sources_do_not_share_a_story() -> None:
-    assert document_id(Transcript(text="Те саме.", source="a")) != document_id(Transcript(text="Те саме.", source="b"))
+    assert _id(Transcript(text="Те саме.", source="a")) != _id(Transcript(text="Те саме.", source="b"))
 
 
 @given(st.text(), st.text())
@@ -60,3 +68,13 @@ def test_a_path_that_is_no_place_is_refused(path: str) -> None:
 def test_the_day_is_that_of_utc() -> None:
     late = datetime.fromisoformat("2026-01-03T01:00:00+02:00")
     assert place_of(msgspec.structs.replace(document("Текст."), published=late)).day == date(2026, 1, 2)
+
+
+def test_a_segment_is_found_by_what_it_holds() -> None:
+    segments = (Segment(0, 5), Segment(7, 9))
+    assert [segment_at(segments, at) for at in (0, 4, 5, 6, 7, 8, 9)] == [0, 0, None, None, 1, 1, None]
+
+
+def test_a_turn_is_where_somebody_else_speaks() -> None:
+    segments = (Segment(0, 5, "А"), Segment(6, 9, "А"), Segment(10, 12, "Б"), Segment(12, 15, "Б", language="ru"))
+    assert turns(segments) == [9, 10, 12]

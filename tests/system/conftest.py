@@ -87,4 +87,4 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with Embedded(Settings(state=state)) as attached:
         yield Running(state, process, attached.settings)
     process.send_signal(signal.SIGINT)
-    assert process.wait(60) == 0
+    assert process.wait(180) == 0

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -24,9 +25,10 @@ def run(self: ParseStage, batch: Sequence[Subject]) -> list[Content]:
     if any("отрута" in subject.document.text for subject in batch):
         os.kill(os.getpid(), signal.SIGKILL)
     if any("трясовина" in subject.document.text for subject in batch):
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])  # as native code that never returns to Python
-        while True:
-            pass
+        # As native code that never returns to Python. The alarm may go to another thread of the process, which there
+        # are; what it asks for is done by this one.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+        ctypes.PyDLL(None).sleep(3600)
     while any("болото" in subject.document.text for subject in batch):
         pass
     if any("хиба" in subject.document.text for subject in batch):

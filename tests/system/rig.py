@@ -6,6 +6,7 @@ The workers are real ones with real models; a few words bring them down (poison_
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -35,6 +36,7 @@ from services.quarantine import Quarantine
 from services.queues import Queues
 from services.settings import Settings
 
+EFIR = str(Path(sys.executable).parent / "efir")
 ROOT = Path(__file__).parents[2]
 VISIBILITY_SECONDS = 4.0
 
@@ -92,10 +94,10 @@ class Rig:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
         for process in (*self.workers, *self._others):
-            process.wait(60)
+            process.wait(180)
         if self._servers is not None:
             self._servers.terminate()
-            self._servers.wait(60)
+            self._servers.wait(180)
 
     # What it is made of
 
@@ -120,11 +122,11 @@ class Rig:
         """A worker, ready to take messages."""
         worker = self._start(module, f"worker-{len(self.workers)}", limits)
         self.workers.append(worker)
-        until(lambda: any(each.pid == worker.pid for each in self._present()), 60, "the worker being ready")
+        until(lambda: any(each.pid == worker.pid for each in self._present()), 120, "the worker being ready")
         return worker
 
-    def start_dispatcher(self) -> subprocess.Popen[bytes]:
-        dispatcher = self._start("services.dispatcher", f"dispatcher-{len(self._others)}", {})
+    def start_dispatcher(self, **limits: Any) -> subprocess.Popen[bytes]:
+        dispatcher = self._start("services.dispatcher", f"dispatcher-{len(self._others)}", limits)
         self._others.append(dispatcher)
         return dispatcher
 
@@ -212,7 +214,7 @@ class Rig:
         return places
 
     def until_in_hand(self) -> None:
-        until(lambda: self.redis.hlen("unacked"), 30, "a message being taken")
+        until(lambda: self.redis.hlen("unacked"), 60, "a message being taken")
 
     def books(self) -> Books:
         books = Books(len(self.admitted))
@@ -248,7 +250,7 @@ class Rig:
             wrong.append(f"{place.id}: CoNLL-U and parse differ")
         return wrong
 
-    def settle(self, seconds: float = 120) -> Books:
+    def settle(self, seconds: float = 180) -> Books:
         """Wait until every admitted document has its record or is in quarantine and no message is left; the books."""
 
         def settled() -> Books | None:
@@ -259,3 +261,31 @@ class Rig:
         books: Books = until(settled, seconds, "the queues being empty")
         assert books.is_settled, str(books)
         return books
+
+
+def efir(rig: Rig, *arguments: str | Path, status: int | None = 0, **environment: str) -> str:
+    """Standard output and error of a command, run as an operator does."""
+    done = subprocess.run(
+        [EFIR, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env={**os.environ, **_as_environment(rig.settings), **environment},
+    )
+    assert status in {None, done.returncode}, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.stdout + done.stderr
+
+
+def js(rig: Rig, *arguments: str | Path, **environment: str) -> Any:
+    return json.loads(efir(rig, *arguments, "--json", **environment))
+
+
+def ended(rig: Rig, campaign: str, seconds: float = 180) -> dict[str, Any]:
+    def is_over() -> dict[str, Any] | None:
+        view: dict[str, Any] = js(rig, "campaigns", "show", campaign)
+        return view if view["status"] in {"done", "cancelled"} else None
+
+    view: dict[str, Any] = until(is_over, seconds, "the end of the campaign")
+    return view

@@ -1,83 +1,91 @@
-"""The HTTP door, served as `efir api` serves it, over a real broker and store."""
+"""`efir api`, `efir keys` and `efir rm` as an operator runs them: this machine alone, then keys, then a takedown."""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
 
-from pipeline.store import ArtifactStore, document_key, id_key
-from pipeline.transcript import Place
+from pipeline.store import ArtifactStore
 from services import broker
 from services.embedded import _as_environment
-from services.queues import Queues, depths
 from services.settings import Settings
 from tests.system.conftest import EFIR
 from tests.system.rig import until
 
+TEXT = "Добрий день, Україно. У Полтаві відкрили новий міст."
 
-class Api:
+
+class Installed:
+    """The console script over the session's servers and a bucket of the test's own."""
+
     def __init__(self, settings: Settings, port: int) -> None:
-        self.address = f"http://127.0.0.1:{port}/documents"
+        self.environment = {**os.environ, **_as_environment(settings), "EFIR_API_KEY_SECONDS": "0.5"}
+        self.url = f"http://127.0.0.1:{port}"
         self.process = subprocess.Popen(
-            [EFIR, "api", "--port", str(port)], env={**os.environ, **_as_environment(settings)}, stderr=subprocess.PIPE
+            [EFIR, "api", "--port", str(port)], env=self.environment, stderr=subprocess.PIPE, text=True
         )
-        until(lambda: self.post(b"{}")[0] == 422, 60, "the API")
+        until(lambda: self.get("/healthz") == 200, 60, "the API")
 
-    def post(self, data: bytes) -> tuple[int, Any, str | None]:
-        """Status, body, Retry-After."""
+    def efir(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [EFIR, *arguments], env=self.environment, capture_output=True, text=True, timeout=120, check=False
+        )
+
+    def get(self, path: str, token: str | None = None) -> int:
         try:
-            with urllib.request.urlopen(urllib.request.Request(self.address, data), timeout=30) as answer:
-                return answer.status, json.load(answer), answer.headers["Retry-After"]
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error), error.headers["Retry-After"]
-        except urllib.error.URLError:
-            return 0, None, None
+            return httpx.get(self.url + path, headers=bearer(token), timeout=30).status_code
+        except httpx.TransportError:
+            return 0
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"} if token else {}
 
 
 @pytest.fixture
-def api(settings: Settings, store: ArtifactStore, unused_port: int) -> Iterator[Api]:
+def installed(settings: Settings, store: ArtifactStore) -> Iterator[Installed]:
     broker.connect(settings).flushdb()
-    marks = {"high_water": 3, "low_water": 2, "max_document_bytes": 2000, "store_bucket": store._bucket}
-    api = Api(settings.model_copy(update=marks), unused_port)
-    yield api
-    api.process.terminate()
-    api.process.wait(30)
-
-
-@pytest.fixture
-def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+        port = int(probe.getsockname()[1])
+    installed = Installed(settings.model_copy(update={"store_bucket": store._bucket}), port)
+    yield installed
+    if installed.process.poll() is None:
+        installed.process.kill()
+        installed.process.wait(30)
 
 
-def test_documents_are_taken_in_or_refused_with_a_reason(api: Api, settings: Settings, store: ArtifactStore) -> None:
-    status, body, _ = api.post('{"text": "Добрий день, Україно."}'.encode())
-    assert status == 202
-    assert store.exists(document_key(Place.parse(store.get(id_key(body["id"])).decode())))
-    assert depths(broker.connect(settings))["parse.live"] == 1
-    status, body, _ = api.post(b'{"text": "Good evening to everyone."}')
-    assert (status, body["reason"]) == (422, "unsupported-language")
-    assert api.post(b"\x00")[0] == 422
-    status, body, _ = api.post(("а" * 2000).encode())
-    assert (status, body["reason"]) == (413, "too-large")
+def test_from_the_first_curl_to_keys_and_a_takedown(installed: Installed, store: ArtifactStore) -> None:
+    taken: Any = httpx.post(f"{installed.url}/v1/transcripts", json={"text": TEXT}, timeout=30).json()
+    assert taken["verdict"] == "admitted"
+    status = taken["status_url"]
 
+    refused = installed.efir("api", "--host", "0.0.0.0", "--port", "1")
+    assert refused.returncode == 2 and "efir keys add" in refused.stderr
 
-def test_too_much_waiting_is_429_with_retry_after(api: Api, settings: Settings) -> None:
-    client = broker.connect(settings)
-    queues = Queues(broker.create_app(settings), client)
-    statuses = [api.post(f'{{"text": "Добрий день номер {number}."}}'.encode())[0] for number in range(300)]
-    assert set(statuses) == {202, 429}
-    assert queues.documents() == statuses.count(202)
-    status, body, retry_after = api.post('{"text": "Ще один день."}'.encode())
-    assert (status, body["reason"], retry_after) == (429, "busy", "10")
-    client.delete("parse.live")
-    until(lambda: api.post('{"text": "Ще один день."}'.encode())[0] == 202, 10, "the door opening")
+    made = installed.efir("keys", "add", "reader", "--scope", "read")
+    token = made.stdout.strip()
+    assert made.returncode == 0 and token.startswith("efir_")
+    until(lambda: installed.get(status) == 401, 60, "the door closing")
+    assert installed.get(status, token) == 200
+    removed = installed.efir("rm", taken["id"], "--yes")
+    assert removed.returncode == 0 and taken["id"] in removed.stdout
+    assert installed.get(status, token) == 410
+    assert list(store.list("documents/")) == []
+
+    installed.process.send_signal(signal.SIGTERM)
+    assert installed.process.stderr is not None
+    log = installed.process.stderr.read()
+    installed.process.wait(30)
+    assert "Traceback" not in log
+    requests = [json.loads(line) for line in log.splitlines() if '"event": "request"' in line]
+    assert {line["caller"] for line in requests} >= {"loopback", token.split("_")[1]}
+    assert token.split("_", 2)[2] not in log and TEXT not in log

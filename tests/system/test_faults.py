@@ -79,8 +79,9 @@ def test_a_killed_workers_documents_are_taken_up_within_its_lease_and_two_second
     killed_at = time.time()
     rig.kill(holder)
     renewed_at = held_by(rig, tag)
-    until(lambda: held_by(rig, tag) > max(renewed_at, killed_at), 30, "the document being taken up")
-    assert time.time() - killed_at <= VISIBILITY_SECONDS + 2
+    until(lambda: held_by(rig, tag) > max(renewed_at, killed_at), 60, "the document being taken up")
+    # By the clock of the worker that took it, so that it does not count how seldom this test gets to look.
+    assert held_by(rig, tag) - killed_at <= VISIBILITY_SECONDS + 2
     rig.settle()
     two_workers(rig)
 
@@ -142,7 +143,7 @@ def test_what_waits_too_long_for_the_store_is_handed_back(rig: Rig) -> None:
     patient = rig.start_worker(hand_back_seconds=1.0)
     for worker in rig.workers[:-1]:
         worker.terminate()
-        worker.wait(60)
+        worker.wait(180)
     rig.workers = [patient]
 
     def handed_back() -> int:
@@ -183,7 +184,7 @@ def test_a_rolling_restart_under_load_loses_nothing(rig: Rig) -> None:
         rig.admit([*short(50), long()])
         replacement = rig.start_worker()
         worker.terminate()
-        assert worker.wait(60) == 0
+        assert worker.wait(180) == 0
         rig.workers.remove(worker)
         assert replacement.poll() is None
     rig.settle()
@@ -193,7 +194,7 @@ def test_handing_back_does_not_count_against_a_document(rig: Rig) -> None:
     """A document that is in hand at every one of many restarts is not taken for one that kills its worker."""
     for worker in rig.workers:
         worker.terminate()
-        worker.wait(60)
+        worker.wait(180)
     rig.workers = []
     (place,) = rig.admit([long() * 3])
     for _ in range(rig.settings.max_deliveries + 1):
@@ -201,8 +202,8 @@ def test_handing_back_does_not_count_against_a_document(rig: Rig) -> None:
         rig.until_in_hand()
         time.sleep(1)
         worker.terminate()
-        worker.wait(60)
-        until(lambda: rig.redis.hlen("unacked") == 0, VISIBILITY_SECONDS + 5, "the document being handed back")
+        worker.wait(180)
+        until(lambda: rig.redis.hlen("unacked") == 0, 60, "the document being handed back")
     rig.workers = []
     assert rig.quarantine.find(place) is None
     two_workers(rig)
@@ -214,7 +215,7 @@ def test_a_worker_that_finishes_nothing_says_so(rig: Rig) -> None:
     """Its main process lives and renews its leases; its pool is stuck."""
     for worker in rig.workers:
         worker.terminate()
-        worker.wait(60)
+        worker.wait(180)
     rig.workers = []
     worker = rig.start_worker(progress_seconds=6.0)
     (address,) = (each.metrics for each in present(rig.redis) if each.pid == worker.pid)
@@ -232,14 +233,14 @@ def test_a_worker_that_finishes_nothing_says_so(rig: Rig) -> None:
     for child in pool:
         child.suspend()
     rig.admit(short(3))
-    until(lambda: health() == 503, 30, "the worker being unhealthy")
+    until(lambda: health() == 503, 60, "the worker being unhealthy")
     for child in pool:
         child.resume()
-    until(lambda: health() == 200, 30, "the worker being healthy again")
+    until(lambda: health() == 200, 60, "the worker being healthy again")
     # A broker that was restarted: the worker finds work again, or would be found out.
     rig.server("valkey-server").kill()
     rig.server("valkey-server")
-    until(lambda: rig.redis.ping(), 30, "the broker")  # noqa: PLW0108
+    until(lambda: rig.redis.ping(), 60, "the broker")  # noqa: PLW0108
     rig.admit(short(3))
     rig.settle()
     assert health() == 200

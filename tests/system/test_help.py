@@ -8,30 +8,32 @@ import pytest
 from tests.system.conftest import EFIR
 
 COMMANDS = [
-    *("run", "ingest", "show", "up", "worker", "dispatcher", "api", "status"),
+    *("run", "ingest", "show", "feeds", "up", "worker", "dispatcher", "exporter", "api", "status"),
     *("reprocess", "campaigns", "queue", "quarantine", "models"),
 ]
 
 
-@pytest.mark.parametrize("command", [[], *([name] for name in COMMANDS), ["models", "ls"], ["models", "verify"]])
+@pytest.mark.parametrize(
+    "command", [[], *([name] for name in COMMANDS), *(["models", name] for name in ("ls", "verify", "download"))]
+)
 def test_every_command_explains_itself(command: list[str]) -> None:
-    done = subprocess.run([EFIR, *command, "--help"], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([EFIR, *command, "--help"], capture_output=True, text=True, timeout=120, check=True)
     assert "Usage: efir" in done.stdout
     if not command:
         assert all(name in done.stdout for name in COMMANDS)
 
 
 def test_models_are_listed_with_their_licences_and_verified() -> None:
-    listed = subprocess.run([EFIR, "models", "ls"], capture_output=True, text=True, timeout=60, check=True)
-    assert "CC BY-NC-SA 4.0" in listed.stdout and "depparse.pt" in listed.stdout
-    verified = subprocess.run([EFIR, "models", "verify"], capture_output=True, text=True, timeout=60, check=True)
-    assert [line.split()[0] for line in verified.stdout.splitlines()] == ["ok"] * 8
+    listed = subprocess.run([EFIR, "models", "ls"], capture_output=True, text=True, timeout=120, check=True)
+    assert "CC BY-NC-SA 4.0" in listed.stdout and "syntax.safetensors" in listed.stdout
+    verified = subprocess.run([EFIR, "models", "verify"], capture_output=True, text=True, timeout=120, check=True)
+    assert [line.split()[0] for line in verified.stdout.splitlines()] == ["ok"] * 6
 
 
 def refused(*arguments: str, **environment: str) -> str:
     """What a command that cannot run says on standard error."""
     done = subprocess.run(
-        [EFIR, *arguments], capture_output=True, text=True, timeout=30, check=False, env={**os.environ, **environment}
+        [EFIR, *arguments], capture_output=True, text=True, timeout=120, check=False, env={**os.environ, **environment}
     )
     assert done.returncode == 2
     return done.stderr

@@ -24,7 +24,7 @@ from tests.system.rig import until
 
 @pytest.mark.parametrize("word", ["отрута", "трясовина"])
 def test_it_ends_in_quarantine_and_takes_nobody_with_it(tmp_path: Path, word: str) -> None:
-    limits = {"stage_seconds": 2.0, "visibility_timeout": 5.0}
+    limits = {"stage_seconds": 3.0, "visibility_timeout": 5.0}
     with Embedded(Settings(state=tmp_path / "state", concurrency=1, **limits)) as embedded:
         settings, store = embedded.settings, connect_store(embedded.settings)
         admission = Admission(settings, store, broker.create_app(settings), installed(settings.bundles))
@@ -40,7 +40,7 @@ def test_it_ends_in_quarantine_and_takes_nobody_with_it(tmp_path: Path, word: st
         )
         try:
             quarantine = Quarantine(store)
-            entry = until(lambda: quarantine.find(poison.place), 90, "the quarantine")
+            entry = until(lambda: quarantine.find(poison.place), 180, "the quarantine")
             assert entry.stage == "parse"
             assert entry.deliveries == settings.max_deliveries
             assert "its worker was lost 3 times" in entry.error
@@ -49,10 +49,10 @@ def test_it_ends_in_quarantine_and_takes_nobody_with_it(tmp_path: Path, word: st
                 until(lambda good=good: store.exists(record_key(good.place)), 60, "the record")
                 assert quarantine.find(good.place) is None
             client = broker.connect(settings)
-            until(lambda: client.hlen("unacked") == 0, 20, "the last acknowledgement")
+            until(lambda: client.hlen("unacked") == 0, 60, "the last acknowledgement")
             assert sum(depths(client).values()) == 0
             assert not store.exists(record_key(poison.place))
             assert list(client.scan_iter(match="efir:deliveries:*")) == []
         finally:
             worker.terminate()
-            assert worker.wait(60) == 0
+            assert worker.wait(180) == 0

@@ -1,0 +1,1 @@
+"""What operators take: dashboards, rules, images, units."""

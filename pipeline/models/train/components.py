@@ -1,0 +1,243 @@
+"""The components of a bundle, one function each: learn by the recipe, write the file, say what came of it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from pipeline.models import annotating, reader, weights
+from pipeline.models.bundle import Training
+from pipeline.models.encoder import Embeddings, Shape, from_pretrained, upper
+from pipeline.models.lexicon import Lexicon
+from pipeline.models.neural import EMBEDDINGS, PIECES
+from pipeline.models.pack import TRAINING
+from pipeline.models.pieces import Pieces
+from pipeline.models.semantics import Semantics
+from pipeline.models.stanza_models import open_tokenizer
+from pipeline.models.syntax import Syntax
+from pipeline.models.train import calibration, examples, labelled, loop
+from pipeline.models.train.loop import Run, Tell
+from pipeline.models.train.recipe import Recipe, RecipeError, digests
+from pipeline.models.train.semantics import Examples, SemanticsTask
+from pipeline.models.train.syntax import SyntaxTask, documents_of, inventory_of, treebanks_of
+from pipeline.models.train.tokenizer import train_tokenizer
+from pipeline.models.train.treebank import read_trees
+
+TOKENIZER = "tokenize.pt"
+Header = TypeVar("Header", bound=msgspec.Struct)
+# Letters, with apostrophes and hyphens within.
+_WORD = re.compile(r"[^\W\d_]+(?:['’ʼ-][^\W\d_]+)*")
+
+
+class Workshop(NamedTuple):
+    """Where one training takes place."""
+
+    recipe: Recipe
+    data: Path
+    encoder: Path  # a BERT in the Hugging Face layout, with its tokenizer.json
+    bundle: Path  # the folder the files are written to
+    runs: Path  # checkpoints and logs
+    device: str
+    tell: Tell
+    begin: Path | None = None  # a bundle's folder: its weights are learned on from, instead of the encoder's
+
+    @property
+    def language(self) -> str:
+        return self.recipe.language
+
+    def paths(self, names: Sequence[str]) -> list[Path]:
+        return [self.data / name for name in names]
+
+    def run(self, name: str, epochs: int, rates: loop.Rates) -> Run:
+        return Run(self.runs / name, epochs, self.recipe.seed, rates, self.device, score_every=1)
+
+    def earlier(self, file: str, header: type[Header]) -> tuple[dict[str, Tensor], Header] | None:
+        """The weights that are learned on from, and what they are for."""
+        return weights.load(self.begin / file, header) if self.begin else None
+
+    def digests(self, names: Sequence[str], file: str) -> dict[str, str]:
+        """Of the data, and of the earlier `file`, where one is learned on from."""
+        earlier = digests(self.begin, [file]) if self.begin else {}
+        return digests(self.data, names) | {f"begun with {name}": digest for name, digest in earlier.items()}
+
+
+def pieces(workshop: Workshop) -> Training:
+    """The vocabulary and the embeddings, as they come with the encoder."""
+    begun = time.monotonic()
+    embeddings, _ = from_pretrained(workshop.encoder, 0)
+    shutil.copyfile(workshop.encoder / "tokenizer.json", workshop.bundle / PIECES)
+    weights.save(workshop.bundle / EMBEDDINGS, embeddings.state_dict(), _shape(embeddings, 0))
+    return Training({}, {}, (time.monotonic() - begun) / 60, "cpu", ())
+
+
+def tokenizer(workshop: Workshop) -> Training:
+    recipe, begun = workshop.recipe.tokenizer, time.monotonic()
+    found = digests(workshop.data, [*recipe.treebanks, *recipe.chosen_by])
+    model = train_tokenizer(
+        workshop.paths(recipe.treebanks),
+        workshop.paths(recipe.chosen_by),
+        recipe.settings,
+        workshop.runs / "tokenizer",
+        workshop.language,
+        workshop.recipe.seed,
+    )
+    shutil.copyfile(model, workshop.bundle / TOKENIZER)
+    return Training(msgspec.to_builtins(recipe.settings), found, (time.monotonic() - begun) / 60, "cpu", ())
+
+
+def lexicon(workshop: Workshop) -> Training:
+    recipe, begun = workshop.recipe.lexicon, time.monotonic()
+    texts = sorted({str(path.relative_to(workshop.data)) for name in recipe.texts for path in workshop.data.glob(name)})
+    found = digests(workshop.data, [*recipe.treebanks, *texts])
+    tagged = (
+        (form, tag.partition("|")[0], lemma)
+        for path in workshop.paths(recipe.treebanks)
+        for tree in read_trees(path)
+        for form, tag, lemma in zip(tree.forms, tree.tags, tree.lemmas, strict=True)
+    )
+    words = (
+        word for path in workshop.paths(texts) for text in labelled.read_texts(path) for word in _WORD.findall(text)
+    )
+    Lexicon.of(tagged, words).save(workshop.bundle / annotating.LEXICON)
+    return Training(msgspec.to_builtins(recipe), found, (time.monotonic() - begun) / 60, "cpu", ())
+
+
+def syntax(workshop: Workshop) -> Training:
+    recipe = workshop.recipe.syntax
+    files = [name for names in (*recipe.treebanks.values(), *recipe.chosen_by.values()) for name in names]
+    found = workshop.digests(files, annotating.FILE)
+    treebanks = treebanks_of({name: workshop.paths(own) for name, own in recipe.treebanks.items()})
+    inventory = inventory_of(treebanks)
+    embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
+    shape = _shape(embeddings, recipe.settings.layers)
+    torch.manual_seed(workshop.recipe.seed)
+    model = Syntax(shape, inventory, recipe.settings.dropout)
+    model.encoder.load_state_dict(start)
+    if earlier := workshop.earlier(annotating.FILE, annotating.About):
+        stored, told = earlier
+        _expect(told.shape == shape and told.inventory == inventory, workshop)
+        model.load_state_dict(stored)
+    _prepare(model, embeddings, workshop.device)
+    task = SyntaxTask(
+        model,
+        inventory,
+        embeddings,
+        Pieces(workshop.encoder / "tokenizer.json"),
+        treebanks,
+        documents_of({name: workshop.paths(own) for name, own in recipe.chosen_by.items()}),
+        recipe.settings,
+        workshop.device,
+    )
+    run = workshop.run("syntax", recipe.epochs, recipe.rates)
+    curve = loop.train(model, task, run, [recipe, found], workshop.tell)
+    about = annotating.About(shape, inventory, recipe.keep_whole)
+    weights.save(workshop.bundle / annotating.FILE, model.cpu().state_dict(), about)
+    return _trained(recipe, found, curve, workshop.device)
+
+
+def semantics(workshop: Workshop) -> Training:
+    recipe = workshop.recipe.semantics
+    if recipe is None:
+        raise RecipeError("the recipe has no part [semantics]: names, tone and topics are not learned by it")
+    found = workshop.digests([recipe.names, recipe.tones, recipe.topics, recipe.taxonomy], reader.FILE)
+    own = [name for name in (recipe.own_tones, recipe.own_topics) if name]
+    found |= {f"labels/{name}": digest for name, digest in digests(labelled.OWN, own).items()}
+    cutter = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language)
+    names, scored_names = examples.names(cutter, workshop.data / recipe.names)
+    labels, topics = examples.labels(recipe, workshop.data, names)
+    tones, scored_tones = examples.tones(cutter, recipe, workshop.data)
+    passages, scored_passages = examples.passages(cutter, recipe, workshop.data, labels.topics)
+    embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
+    shape = _shape(embeddings, recipe.settings.layers)
+    torch.manual_seed(workshop.recipe.seed)
+    model = Semantics(shape, labels, recipe.settings.dropout)
+    model.encoder.load_state_dict(start)
+    model.themes.load_state_dict(upper(start, model.shared))
+    if earlier := workshop.earlier(reader.FILE, reader.About):
+        stored, told_of = earlier
+        _expect(told_of.shape == shape and told_of.labels == labels, workshop)
+        model.load_state_dict(stored)
+    model.themes.bfloat16()
+    _prepare(model, embeddings, workshop.device)
+    chosen_by = Examples(scored_names, scored_tones, scored_passages)
+    task = SemanticsTask(
+        model,
+        labels,
+        embeddings,
+        Pieces(workshop.encoder / "tokenizer.json"),
+        Examples(names, tones, passages),
+        chosen_by,
+        recipe.settings,
+        recipe.tone_weights,
+        workshop.device,
+    )
+    run = workshop.run("semantics", recipe.epochs, recipe.rates)
+    curve = loop.train(model, task, run, [recipe, found], workshop.tell)
+    told, true = task.finish(workshop.recipe.seed)
+    topics = calibration.thresholds(topics, told, true)
+    about = reader.About(shape, labels, tuple(topics))
+    weights.save(workshop.bundle / reader.FILE, model.cpu().state_dict(), about)
+    return _trained(recipe, found, curve, workshop.device)
+
+
+# In the order in which they can be made: the last cuts its texts with the tokenizer of the bundle.
+COMPONENTS: dict[str, Callable[[Workshop], Training]] = {
+    "pieces": pieces,
+    "tokenizer": tokenizer,
+    "lexicon": lexicon,
+    "syntax": syntax,
+    "semantics": semantics,
+}
+# The file of each whose making the manifest tells.
+FILES = {
+    "pieces": EMBEDDINGS,
+    "tokenizer": TOKENIZER,
+    "lexicon": annotating.LEXICON,
+    "syntax": annotating.FILE,
+    "semantics": reader.FILE,
+}
+
+
+def make(name: str, workshop: Workshop) -> None:
+    """Make one component, and note in the bundle's folder how it was made, for `efir models pack`."""
+    workshop.bundle.mkdir(parents=True, exist_ok=True)
+    trained = COMPONENTS[name](workshop)
+    path = workshop.bundle / TRAINING
+    known = msgspec.json.decode(path.read_bytes()) if path.exists() else {}
+    known[FILES[name]] = msgspec.to_builtins(trained)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(known), indent=1) + b"\n")
+
+
+def _expect(is_alike: bool, workshop: Workshop) -> None:
+    if not is_alike:
+        raise RecipeError(
+            f"{workshop.begin}: its layers or what it tells (tags, lemmas, relations, types, topics) are not those of "
+            "this recipe and data, so it cannot be learned on from; leave --begin out"
+        )
+
+
+def _shape(embeddings: Embeddings, layers: int) -> Shape:
+    table = embeddings.pieces.weight
+    return Shape(layers, width=table.shape[1], pieces=len(table))
+
+
+def _prepare(model: nn.Module, embeddings: Embeddings, device: str) -> None:
+    """The pretrained part in bfloat16, which matrix units are made for; what begins at random in single precision."""
+    encoder = model.encoder
+    assert isinstance(encoder, nn.Module)
+    encoder.bfloat16()
+    embeddings.bfloat16().to(device)
+    model.to(device)
+
+
+def _trained(recipe: msgspec.Struct, found: dict[str, str], curve: list[dict[str, float]], device: str) -> Training:
+    settings = msgspec.to_builtins(recipe)
+    return Training(settings, found, round(curve[-1]["minutes"], 1) if curve else 0.0, device, tuple(curve))
