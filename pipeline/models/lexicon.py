@@ -14,12 +14,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from pipeline.models.bundle import BundleError
+from pipeline.models.dictionary import plain
 
 # By how much, in natural logarithms of probability, a lemma that occurs is preferred. Chosen on UD ParlaMint dev.
 PREFERENCE = 4.0
 _AGREEMENT = 0.7  # of a form's lemmas in the treebanks, for one to be its lemma
 _OFTEN = 2  # a word that occurs once may be an error of spelling
-_APOSTROPHES = str.maketrans("’ʼ", "''")
 
 
 class Lexicon:
@@ -31,7 +31,7 @@ class Lexicon:
         return self._lemmas.get((form, upos))
 
     def occurs(self, word: str) -> bool:
-        return _plain(word) in self._words
+        return plain(word) in self._words
 
     @classmethod
     def of(cls, tagged: Iterable[tuple[str, str, str]], texts: Iterable[str]) -> Lexicon:
@@ -40,9 +40,9 @@ class Lexicon:
         words: Counter[str] = Counter()
         for form, upos, lemma in tagged:
             lemmas.setdefault((form, upos), Counter())[lemma] += 1
-            words[_plain(form)] += 1
-            words[_plain(lemma)] += _OFTEN
-        words.update(map(_plain, texts))
+            words[plain(form)] += 1
+            words[plain(lemma)] += _OFTEN
+        words.update(map(plain, texts))
         return cls(
             {
                 key: lemma
@@ -72,7 +72,3 @@ class Lexicon:
                 case _:
                     raise BundleError(f"{path}:{number}: a word, or a form, its part of speech and its lemma expected")
         return cls(lemmas, frozenset(words))
-
-
-def _plain(word: str) -> str:
-    return word.lower().translate(_APOSTROPHES)

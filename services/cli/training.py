@@ -16,6 +16,7 @@ class Component(StrEnum):
     pieces = "pieces"
     tokenizer = "tokenizer"
     lexicon = "lexicon"
+    dictionary = "dictionary"
     syntax = "syntax"
     semantics = "semantics"
     all = "all"
@@ -52,8 +53,9 @@ def train(
         followed = Recipe.read(recipe or bundle / RECIPE)
         workshop = Workshop(followed, data, encoder, bundle, runs, device, err.print, begin)
         names = list(COMPONENTS) if component is Component.all else [component.value]
-        if component is Component.all and followed.semantics is None:
-            names.remove("semantics")
+        if component is Component.all:
+            lacking = {name for name in ("semantics", "dictionary") if getattr(followed, name) is None}
+            names = [name for name in names if name not in lacking]
         for name in names:
             err.print(f"[bold]{name}[/]")
             make(name, workshop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import time
@@ -14,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models import annotating, reader, weights
-from pipeline.models.bundle import Training
+from pipeline.models.bundle import Training, sha256_of
+from pipeline.models.dictionary import STEMS
 from pipeline.models.encoder import Embeddings, Shape, from_pretrained, upper
 from pipeline.models.lexicon import Lexicon
 from pipeline.models.neural import EMBEDDINGS, PIECES
@@ -24,6 +26,7 @@ from pipeline.models.semantics import Semantics
 from pipeline.models.stanza_models import open_tokenizer
 from pipeline.models.syntax import Syntax
 from pipeline.models.train import calibration, examples, labelled, loop
+from pipeline.models.train.dictionary import compile_dictionary
 from pipeline.models.train.loop import Run, Tell
 from pipeline.models.train.recipe import Recipe, RecipeError, digests
 from pipeline.models.train.semantics import Examples, SemanticsTask
@@ -110,6 +113,21 @@ def lexicon(workshop: Workshop) -> Training:
     return Training(msgspec.to_builtins(recipe), found, (time.monotonic() - begun) / 60, "cpu", ())
 
 
+def dictionary(workshop: Workshop) -> Training:
+    recipe, begun = workshop.recipe.dictionary, time.monotonic()
+    if recipe is None:
+        raise RecipeError("the recipe has no part [dictionary], which names the package it is made from")
+    try:
+        source = Path(importlib.import_module(recipe.package).get_path())
+    except ImportError as error:
+        raise RecipeError(
+            f"the dictionary is made from the package {recipe.package}, which is not installed"
+        ) from error
+    found = {f"{recipe.package}/{path.name}": sha256_of(path) for path in sorted(source.glob("*")) if path.is_file()}
+    compile_dictionary(source, workshop.bundle)
+    return Training(msgspec.to_builtins(recipe), found, round((time.monotonic() - begun) / 60, 1), "cpu", ())
+
+
 def syntax(workshop: Workshop) -> Training:
     recipe = workshop.recipe.syntax
     files = [name for names in (*recipe.treebanks.values(), *recipe.chosen_by.values()) for name in names]
@@ -148,7 +166,7 @@ def semantics(workshop: Workshop) -> Training:
     if recipe is None:
         raise RecipeError("the recipe has no part [semantics]: names, tone and topics are not learned by it")
     found = workshop.digests([recipe.names, recipe.tones, recipe.topics, recipe.taxonomy], reader.FILE)
-    own = [name for name in (recipe.own_tones, recipe.own_topics) if name]
+    own = [name for name in (recipe.own_tones, recipe.own_topics, recipe.own_passages) if name]
     found |= {f"labels/{name}": digest for name, digest in digests(labelled.OWN, own).items()}
     cutter = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language)
     names, scored_names = examples.names(cutter, workshop.data / recipe.names)
@@ -193,6 +211,7 @@ COMPONENTS: dict[str, Callable[[Workshop], Training]] = {
     "pieces": pieces,
     "tokenizer": tokenizer,
     "lexicon": lexicon,
+    "dictionary": dictionary,
     "syntax": syntax,
     "semantics": semantics,
 }
@@ -201,6 +220,7 @@ FILES = {
     "pieces": EMBEDDINGS,
     "tokenizer": TOKENIZER,
     "lexicon": annotating.LEXICON,
+    "dictionary": STEMS,
     "syntax": annotating.FILE,
     "semantics": reader.FILE,
 }

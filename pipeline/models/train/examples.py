@@ -89,7 +89,7 @@ def tones(tokenizer: Any, recipe: SemanticsRecipe, data: Path) -> tuple[list[Ton
     texts = [
         text for text in labelled.read_table(data / recipe.tones, "label") if not labelled.is_held_back(text.source)
     ]
-    own = labelled.read_valences(labelled.OWN / recipe.own_tones, data) if recipe.own_tones else ()
+    own = labelled.read_places(labelled.OWN / recipe.own_tones, data, "valence") if recipe.own_tones else ()
     texts += [text._replace(labels=(_polarity(int(text.labels[0])),)) for text in own]
     known: list[Toned] = []
     chosen_by: list[Toned] = []
@@ -106,13 +106,14 @@ def passages(
     texts = [
         text for text in labelled.read_table(data / recipe.topics, "topics") if not labelled.is_held_back(text.source)
     ]
+    if recipe.own_passages:
+        texts += labelled.read_places(labelled.OWN / recipe.own_passages, data, "topics")
     known: list[Passage] = []
     chosen_by: list[Passage] = []
     for text, sentences in zip(texts, cut(tokenizer, [text.text for text in texts]), strict=True):
         said = {*text.labels, *second.get(text.id, ())}
-        is_told = tuple(
-            1.0 if topic in said else 0.0 if topic in _TOP or text.id in second else UNKNOWN for topic in topics
-        )
+        is_whole = not text.id or text.id in second  # the project's own are told of both levels
+        is_told = tuple(1.0 if topic in said else 0.0 if topic in _TOP or is_whole else UNKNOWN for topic in topics)
         forms = tuple(tuple(form for form, *_ in sentence) for sentence in sentences)
         (chosen_by if _is_dev(text.source) else known).append(Passage(text.source, forms, is_told))
     return known, chosen_by

@@ -41,14 +41,14 @@ def read_second_level(path: Path) -> dict[str, tuple[str, ...]]:
     return {row["id"]: () if row["topics"] == "-" else tuple(row["topics"].split(",")) for row in _rows(path)}
 
 
-def read_valences(path: Path, data: Path) -> Iterator[Text]:
-    """Sentences of `data` with their valence, -2 to 2. One whose document is not in `data` is left out."""
+def read_places(path: Path, data: Path, column: str) -> Iterator[Text]:
+    """Stretches of documents of `data`, with what `column` says of them. Documents that `data` lacks are left out."""
     rows = list(_rows(path))
     texts = _documents(data, {row["source"] for row in rows})
     for row in rows:
         if row["source"] in texts:
             text = texts[row["source"]][int(row["start"]) : int(row["end"])]
-            yield Text(row["source"], (row["valence"],), text)
+            yield Text(row["source"], tuple(row[column].split(",")), text)
 
 
 def read_texts(path: Path) -> Iterator[str]:

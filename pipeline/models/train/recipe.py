@@ -40,7 +40,8 @@ class SemanticsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     topics: str  # a table with passages and their topics
     taxonomy: str  # IPTC Media Topics as JSON
     own_tones: str = ""  # of the project's labels
-    own_topics: str = ""
+    own_topics: str = ""  # of the second level, for the passages of `topics`
+    own_passages: str = ""  # topics of both levels
     settings: semantics.Settings = semantics.Settings()
     rates: Rates = Rates()
     tone_weights: tuple[float, float, float] = (1.3, 0.8, 1.3)  # negative, neutral, positive: neutral is half of all
@@ -57,14 +58,21 @@ class LexiconRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     texts: tuple[str, ...] = ()  # JSON lines, plain or .gz, or JSON, each document with `text`; globs
 
 
+class DictionaryRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    package: str  # of Python, with a dictionary in pymorphy's format
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`semantics` is None for a bundle that takes names, tone and topics from elsewhere."""
+    """`semantics` is None for a bundle that takes names, tone and topics from elsewhere; `dictionary`, for a language
+    without one.
+    """
 
     language: str
     tokenizer: TokenizerRecipe
     lexicon: LexiconRecipe
     syntax: SyntaxRecipe
     semantics: SemanticsRecipe | None = None
+    dictionary: DictionaryRecipe | None = None
     seed: int = 1
 
     @classmethod
