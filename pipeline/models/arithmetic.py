@@ -1,7 +1,7 @@
 """What numbers an encoder's layers are multiplied in: those that the processor is fastest in.
 
-A processor with instructions for bfloat16 reads some three times as many sentences a second in it as in single
-precision. One that has them for whole numbers of 8 bits instead (VNNI, in servers since 2019) reads them in those: the
+A processor with matrix units for bfloat16 (AMX) reads some three times as many sentences a second in it as in single
+precision. One that has instructions for whole numbers of 8 bits (VNNI, in servers since 2019) reads them in those: the
 weights are kept so in the file anyhow (pipeline/models/weights.py), and what is multiplied with them is rounded to 255
 steps. Others compute in single precision. What is said of a text differs between the three only where scores are nearly
 equal; docs/models.md has the scores in the first two.
@@ -26,8 +26,12 @@ class Arithmetic(Enum):
 
 
 def fastest() -> Arithmetic:
-    """Of this processor."""
-    if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+    """Of this processor.
+
+    Instructions for bfloat16 without matrix units (AVX-512 alone) do not make it fast: a bundle then reads half as much
+    a second as in 8 bits.
+    """
+    if torch.cpu._is_amx_tile_supported():
         return Arithmetic.BFLOAT16
     return Arithmetic.INT8 if torch.cpu._is_vnni_supported() else Arithmetic.SINGLE
 

@@ -97,8 +97,12 @@ class Encoder(nn.Module):
     def dtype(self) -> torch.dtype:
         return next(self.parameters()).dtype
 
-    def forward(self, embedded: Tensor, mask: Tensor | None = None, layers: int | None = None) -> Tensor:
-        """`embedded` and the result have the shape (texts, pieces, width). `layers`: how many layers; all if None.
+    def forward(self, embedded: Tensor, mask: Tensor | None = None) -> Tensor:
+        """What the last layer says: `levels` with all layers."""
+        return self.levels(embedded, mask, len(self.layers))[-1]
+
+    def levels(self, embedded: Tensor, mask: Tensor | None, every: int) -> list[Tensor]:
+        """The states after each `every` layers, of the shape of `embedded`: (texts, pieces, width).
 
         `mask` is True where there is a piece, shape (texts, pieces); None when no text is padded.
         """
@@ -106,10 +110,12 @@ class Encoder(nn.Module):
         if mask is not None and not bool(mask.all()):
             # Added, since `masked_fill` with a mask that is broadcast takes several times as long.
             hides = embedded.new_zeros(mask.shape).masked_fill_(~mask, float("-inf"))[:, None, None, :]
-        states = embedded
-        for layer in self.layers[:layers]:
+        states, levels = embedded, []
+        for number, layer in enumerate(self.layers, 1):
             states = layer(states, hides)
-        return states
+            if number % every == 0:
+                levels.append(states)
+        return levels
 
 
 def from_pretrained(folder: Path, layers: int) -> tuple[Embeddings, dict[str, Tensor]]:
@@ -143,13 +149,3 @@ def from_pretrained(folder: Path, layers: int) -> tuple[Embeddings, dict[str, Te
             own[f"{mine}narrow.{part}"] = there[f"{theirs}output.dense.{part}"]
             own[f"{mine}norm.{part}"] = there[f"{theirs}output.LayerNorm.{part}"]
     return embeddings.requires_grad_(False), own
-
-
-def upper(weights: dict[str, Tensor], first: int) -> dict[str, Tensor]:
-    """Of an encoder's weights those of the layers from `first` on, as an encoder of its own."""
-    result = {}
-    for name, tensor in weights.items():
-        _, number, part = name.split(".", 2)
-        if int(number) >= first:
-            result[f"layers.{int(number) - first}.{part}"] = tensor
-    return result

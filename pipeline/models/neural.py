@@ -13,7 +13,7 @@ from typing import Any, Protocol, TypeVar
 import torch
 from stanza.models.common.foundation_cache import FoundationCache
 
-from pipeline.models import annotating, arithmetic, memory, weights
+from pipeline.models import annotating, arithmetic, faster, memory, weights
 from pipeline.models.annotating import Annotator
 from pipeline.models.bundle import Bundle
 from pipeline.models.encoder import Embeddings, Shape
@@ -53,7 +53,7 @@ class NeuralModels:
     @property
     def tokenizer(self) -> Any:
         """Stanza's processor that cuts texts into sentences and tokens; feed it `bulk_process`."""
-        return self._once("tokenizer", self._stanza.tokenizer)
+        return self._once("tokenizer", self._load_tokenizer)
 
     @property
     def annotators(self) -> Sequence[Any]:
@@ -81,6 +81,11 @@ class NeuralModels:
     @property
     def _pieces(self) -> Pieces:
         return self._once("pieces", lambda: Pieces(self._bundle.path(PIECES)))
+
+    def _load_tokenizer(self) -> Any:
+        processor = self._stanza.tokenizer()
+        faster.unpack(processor.trainer.model)
+        return processor
 
     def _load_annotators(self) -> Sequence[Any]:
         if self._has("parse", annotating.FILE):

@@ -1,7 +1,7 @@
-"""Names, tone and topics of sentences. Names and tone share one pass of an encoder.
+"""Names, tone and topics of sentences, by one pass of an encoder.
 
-The stages entities and sentiment each ask for their own part, one after the other and often in the same process. So
-what was read is kept a while, and the second to ask finds it.
+The stages entities, sentiment and topics each ask for their own part, one after the other and often in the same
+process. So what was read is kept a while, and the next to ask finds it.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from pipeline.models.pieces import Pieces
 from pipeline.models.semantics import Labels, MarkReader, Semantics, Span
 
 FILE = "semantics.safetensors"
-# Sentences that are kept: two full batches of documents; some 4 MB.
+# Sentences that are kept: two full batches of documents; some 8 MB.
 _KEPT = 2_000
 
 Floats = NDArray[np.float32]
+Halves = NDArray[np.float16]
 
 
 class TopicLabel(msgspec.Struct, frozen=True):
@@ -49,7 +50,7 @@ class About(msgspec.Struct, frozen=True):
 
 class Understood(NamedTuple):
     names: tuple[Span, ...]
-    vector: Floats  # (width,)
+    vector: Halves  # (THIRDS * width,)
     size: int  # pieces
 
 
@@ -67,8 +68,6 @@ class Reader:
         self._model.load_state_dict(stored, assign=True)
         self._model.eval()
         arithmetic.fit(self._model.encoder)
-        arithmetic.fit(self._model.themes)
-        self._width = about.shape.width
         self._kept: OrderedDict[tuple[str, ...], Understood] = OrderedDict()
 
     def names(self, sentences: Sequence[Sequence[str]]) -> list[tuple[Span, ...]]:
@@ -77,7 +76,7 @@ class Reader:
     @torch.inference_mode()
     def tones(self, sentences: Sequence[Sequence[str]]) -> Floats:
         """Probabilities of `tone_labels`, shape (sentences, labels)."""
-        vectors = np.array([understood.vector for understood in self._read(sentences)])
+        vectors = np.array([understood.vector for understood in self._read(sentences)], np.float32)
         if not len(vectors):
             return np.zeros((0, len(self.tone_labels)), np.float32)
         return np.asarray(self._model.tones(torch.from_numpy(vectors)).softmax(-1).numpy())
@@ -85,29 +84,15 @@ class Reader:
     @torch.inference_mode()
     def topics(self, passages: Sequence[Sequence[Sequence[str]]]) -> Floats:
         """Probabilities of `topic_labels` for passages of sentences, each by itself: shape (passages, labels)."""
-        themes = iter(self._themes([words for passage in passages for words in passage]))
+        understood = iter(self._read([words for passage in passages for words in passage]))
         means = []
         for passage in passages:
-            own = [next(themes) for _ in passage]
-            sizes = [size for _, size in own]
-            means.append(np.average([theme for theme, _ in own], axis=0, weights=sizes))
+            own = [next(understood) for _ in passage]
+            means.append(np.average([each.vector for each in own], axis=0, weights=[each.size for each in own]))
         if not means:
             return np.zeros((0, len(self.topic_labels)), np.float32)
         vectors = torch.from_numpy(np.array(means, dtype=np.float32))
         return np.asarray(self._model.topics(vectors).sigmoid().numpy())
-
-    def _themes(self, sentences: Sequence[Sequence[str]]) -> list[tuple[Floats, int]]:
-        """A vector of each sentence, and its size in pieces."""
-        sums = np.zeros((len(sentences), self._width), np.float32)
-        sizes = np.zeros(len(sentences), np.int64)
-        for chosen in reading.batches(sentences, self._pieces):
-            batch = self._pieces.batch([sentences[part.sentence][part.first : part.end] for part in chosen])
-            themes, counts = self._model.themes_of(self._embeddings, batch)
-            for part, theme, size in zip(chosen, themes.numpy(), counts.tolist(), strict=True):
-                sums[part.sentence] += theme * size
-                sizes[part.sentence] += int(size)
-        vectors = (sums / sizes[:, None]).astype(np.float32)
-        return list(zip(vectors, sizes.tolist(), strict=True))
 
     @torch.inference_mode()
     def _read(self, sentences: Sequence[Sequence[str]]) -> list[Understood]:
@@ -130,7 +115,7 @@ class Reader:
             for row, part in enumerate(chosen):
                 spans = self._marks.names(scores[row, 1 : part.end - part.first + 1])
                 names = tuple(Span(first + part.first, last + part.first, type_) for first, last, type_ in spans)
-                understood = Understood(names, read.texts[row].numpy().copy(), int(read.sizes[row]))
+                understood = Understood(names, read.texts[row].half().numpy().copy(), int(read.sizes[row]))
                 parts[part.sentence].append((part.first, understood))
         return [_joined([understood for _, understood in sorted(own, key=lambda pair: pair[0])]) for own in parts]
 
@@ -140,5 +125,5 @@ def _joined(parts: Sequence[Understood]) -> Understood:
     if len(parts) == 1:
         return parts[0]
     sizes = [part.size for part in parts]
-    vector = np.average([part.vector for part in parts], axis=0, weights=sizes).astype(np.float32)
+    vector = np.average([part.vector for part in parts], axis=0, weights=sizes).astype(np.float16)
     return Understood(tuple(name for part in parts for name in part.names), vector, sum(sizes))

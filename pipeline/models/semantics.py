@@ -1,11 +1,11 @@
-"""What a sentence is about: names and tone by one encoder, topics by another that shares its lower layers.
+"""What a sentence is about: names, tone and topics by one pass of an encoder and a head for each.
 
-The lower third of the layers is that of the pretrained encoder, and so are the upper ones that topics are told from:
-what it learned from a billion pairs of texts says more of topics than a thousand labelled passages could teach it. The
-upper layers that names and tone are told from are learned. A sentence's vector is the mean of its pieces'; tone is
-told from one, topics from the mean of a passage's. Names are runs of words, by one of five marks a type: a word
-begins, continues or ends a name, is one by itself, or is none (BIOES). Whatever the scores are, marks that cannot
-follow one another are never chosen together.
+The lower third of the layers stays that of the pretrained encoder; the others are learned. Names are told from the
+last layer's states. A sentence's vector is made of the means of its pieces' states after each third of the layers:
+what the encoder learned from a billion pairs of texts stays in the lowest, and says what a few thousand labelled
+texts could not teach. Tone is told from one, topics from the mean of a passage's. Names are runs of words, by one of
+five marks a type: a word begins, continues or ends a name, is one by itself, or is none (BIOES). Whatever the scores
+are, marks that cannot follow one another are never chosen together.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Labels(msgspec.Struct, frozen=True):
 
 class Read(NamedTuple):
     words: Tensor  # (texts, words, width); word 0 is the start
-    texts: Tensor  # (texts, width)
+    texts: Tensor  # (texts, THIRDS * width)
     sizes: Tensor  # (texts,): how many pieces
 
 
@@ -48,35 +48,36 @@ class Semantics(nn.Module):
     """`embeddings` are given, not learned: encoders of several tasks share them."""
 
     HIDDEN = 256
+    THIRDS = 3
 
     def __init__(self, shape: Shape, labels: Labels, dropout: float = 0.0) -> None:
         super().__init__()
         width, hidden = shape.width, self.HIDDEN
-        self.shared = shape.layers // 3
+        if shape.layers % self.THIRDS:
+            raise ValueError(f"an encoder of {shape.layers} layers cannot be divided by three")
+        self.third = shape.layers // self.THIRDS
         self.encoder = Encoder(shape, dropout)
-        self.themes = Encoder(msgspec.structs.replace(shape, layers=shape.layers - self.shared))
         self.join = nn.Linear(2 * width, width)
         self.mark = nn.Linear(width, len(labels.marks))
-        self.tone_hidden = nn.Linear(width, hidden)
+        self.tone_hidden = nn.Linear(self.THIRDS * width, hidden)
         self.tone = nn.Linear(hidden, len(labels.tones))
-        self.topic_hidden = nn.Linear(width, hidden)
+        self.topic_hidden = nn.Linear(self.THIRDS * width, hidden)
         self.topic = nn.Linear(hidden, len(labels.topics))
         self.drop = nn.Dropout(dropout * 2)
 
     def read(self, embeddings: Embeddings, batch: Batch) -> Read:
         embedded = embeddings(batch.ids).to(self.encoder.dtype)
-        states = self.encoder(embedded, batch.is_piece).to(self.join.weight.dtype)
-        texts, sizes = _means(states, batch)
+        levels = [
+            level.to(self.join.weight.dtype) for level in self.encoder.levels(embedded, batch.is_piece, self.third)
+        ]
+        states = levels[-1]
+        shown = batch.is_piece[..., None].to(states.dtype)
+        sizes = shown.sum(1)
+        means = [(level * shown).sum(1) / sizes for level in levels]
         rows = torch.arange(len(batch.ids), device=batch.ids.device)[:, None]
         words = torch.cat([states[rows, batch.first], states[rows, batch.last]], dim=-1)
         joined = functional.gelu(self.join(self.drop(words)))
-        return Read(joined, texts, sizes)
-
-    def themes_of(self, embeddings: Embeddings, batch: Batch) -> tuple[Tensor, Tensor]:
-        """What topics are told from, (texts, width), and the texts' sizes."""
-        embedded = embeddings(batch.ids).to(self.encoder.dtype)
-        lower = self.encoder(embedded, batch.is_piece, self.shared)
-        return _means(self.themes(lower, batch.is_piece).to(self.join.weight.dtype), batch)
+        return Read(joined, torch.cat(means, dim=-1), sizes[:, 0])
 
     def marks(self, words: Tensor) -> Tensor:
         result: Tensor = self.mark(self.drop(words))
@@ -87,15 +88,9 @@ class Semantics(nn.Module):
         return result
 
     def topics(self, passages: Tensor) -> Tensor:
-        """`passages` (passages, width) are means over their sentences, weighted by size."""
+        """`passages` (passages, THIRDS * width) are means of their sentences' vectors, weighted by size."""
         result: Tensor = self.topic(self.drop(functional.gelu(self.topic_hidden(self.drop(passages)))))
         return result
-
-
-def _means(states: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
-    shown = batch.is_piece[..., None].to(states.dtype)
-    sizes = shown.sum(1)
-    return (states * shown).sum(1) / sizes, sizes[:, 0]
 
 
 class Span(NamedTuple):

@@ -49,8 +49,9 @@ class Biaffine(nn.Module):
 
     def of_pairs(self, dependent: Tensor, head: Tensor) -> Tensor:
         """Pairs side by side: (pairs, size) twice to (pairs, outputs)."""
-        left = _with_one(dependent) @ self.weight  # (outputs, pairs, size)
-        return (left * _with_one(head)).sum(-1).T
+        outputs, size, _ = self.weight.shape
+        left = _with_one(dependent) @ self.weight.permute(1, 0, 2).reshape(size, outputs * size)
+        return (left.view(-1, outputs, size) @ _with_one(head)[..., None]).squeeze(-1)
 
 
 class Syntax(nn.Module):

@@ -27,7 +27,7 @@ def test_models_are_listed_with_their_licences_and_verified() -> None:
     listed = subprocess.run([EFIR, "models", "ls"], capture_output=True, text=True, timeout=120, check=True)
     assert "CC BY-NC-SA 4.0" in listed.stdout and "syntax.safetensors" in listed.stdout
     verified = subprocess.run([EFIR, "models", "verify"], capture_output=True, text=True, timeout=120, check=True)
-    assert [line.split()[0] for line in verified.stdout.splitlines()] == ["ok"] * 6
+    assert [line.split()[0] for line in verified.stdout.splitlines()] == ["ok"] * 8
 
 
 def refused(*arguments: str, **environment: str) -> str:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pipeline.models import annotating, reader, weights
 from pipeline.models.bundle import Training, sha256_of
 from pipeline.models.dictionary import STEMS
-from pipeline.models.encoder import Embeddings, Shape, from_pretrained, upper
+from pipeline.models.encoder import Embeddings, Shape, from_pretrained
 from pipeline.models.lexicon import Lexicon
 from pipeline.models.neural import EMBEDDINGS, PIECES
 from pipeline.models.pack import TRAINING
@@ -178,12 +178,10 @@ def semantics(workshop: Workshop) -> Training:
     torch.manual_seed(workshop.recipe.seed)
     model = Semantics(shape, labels, recipe.settings.dropout)
     model.encoder.load_state_dict(start)
-    model.themes.load_state_dict(upper(start, model.shared))
     if earlier := workshop.earlier(reader.FILE, reader.About):
         stored, told_of = earlier
         _expect(told_of.shape == shape and told_of.labels == labels, workshop)
         model.load_state_dict(stored)
-    model.themes.bfloat16()
     _prepare(model, embeddings, workshop.device)
     chosen_by = Examples(scored_names, scored_tones, scored_passages)
     task = SemanticsTask(
@@ -250,11 +248,11 @@ def _shape(embeddings: Embeddings, layers: int) -> Shape:
 
 
 def _prepare(model: nn.Module, embeddings: Embeddings, device: str) -> None:
-    """The pretrained part in bfloat16, which matrix units are made for; what begins at random in single precision."""
+    """The pretrained part in what is fast; what begins at random in single precision."""
     encoder = model.encoder
     assert isinstance(encoder, nn.Module)
-    encoder.bfloat16()
-    embeddings.bfloat16().to(device)
+    encoder.to(loop.precision(device))
+    embeddings.to(loop.precision(device)).to(device)
     model.to(device)
 
 

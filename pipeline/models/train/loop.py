@@ -1,7 +1,7 @@
 """The training loop: one for all components. Seeded, resumable, telling how far it is.
 
-On a CPU with matrix instructions for it, an encoder trains several times faster in bfloat16. Its weights then are a
-rounded copy of single-precision ones, which is where the optimizer's small steps add up.
+With matrix units for it, an encoder trains several times faster in bfloat16. Its weights then are a rounded copy of
+single-precision ones, which is where the optimizer's small steps add up.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import msgspec
 import torch
 from torch import Tensor, nn
+
+from pipeline.models.arithmetic import Arithmetic, fastest
 
 Tell = Callable[[str], None]
 
@@ -64,6 +66,7 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
     torch.manual_seed(run.seed)
     digest = hashlib.sha256(msgspec.json.encode([run.seed, run.epochs, run.rates, settings])).hexdigest()
     say = _both(run.folder / "log.txt", tell)
+    mixed = torch.autocast(run.device, torch.bfloat16, enabled=precision(run.device) is torch.bfloat16)
     steps = len(task.epoch(random.Random(f"{run.seed}.0")))
     optimizer = Optimizer(model, run.rates, steps * run.epochs)
     progress = _Progress(run.folder / "checkpoint.pt", digest)
@@ -77,7 +80,7 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
         batches = task.epoch(random.Random(f"{run.seed}.{at.epoch}"))
         model.train()
         for batch in batches[at.batch :]:
-            with torch.autocast(run.device, torch.bfloat16):
+            with mixed:
                 loss = task.loss(batch)
             torch.autograd.backward(loss)
             optimizer.step()
@@ -100,7 +103,7 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
         at.epoch, at.batch = at.epoch + 1, 0
         if at.epoch % run.score_every == 0 or at.epoch == run.epochs:
             model.eval()
-            with torch.inference_mode(), torch.autocast(run.device, torch.bfloat16):
+            with torch.inference_mode(), mixed:
                 scores = {"epoch": float(at.epoch), **task.score(), "minutes": (time.monotonic() - begun) / 60}
             at.curve.append(scores)
             say(" ".join(f"{name} {value:.4g}" for name, value in scores.items()))
@@ -109,6 +112,12 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
     model.eval()
     optimizer.restore_precision()
     return at.curve
+
+
+def precision(device: str) -> torch.dtype:
+    """What an encoder is computed in while it learns: bfloat16 where there are matrix units for it."""
+    has_units = device != "cpu" or fastest() is Arithmetic.BFLOAT16
+    return torch.bfloat16 if has_units else torch.float32
 
 
 class Optimizer:

@@ -1,4 +1,4 @@
-"""Training names and tone together, topics along with them, and then the head of topics on pretrained layers."""
+"""Training names, tone and topics together, and then the head of topics anew on what the encoder has become."""
 
 from __future__ import annotations
 
@@ -105,8 +105,7 @@ class SemanticsTask:
         self._names = [each for each in known.names if pieces.count(each.forms) <= _MOST_PIECES]
         self._tones = [each for each in known.tones if pieces.count(each.forms) <= _MOST_PIECES]
         self._passages = known.passages
-        for frozen in (model.encoder.layers[: model.shared], model.themes):
-            frozen.requires_grad_(False)
+        model.encoder.layers[: model.third].requires_grad_(False)
 
     def epoch(self, chance: random.Random) -> list[Any]:
         """A fixed number of batches of each task, in random order."""
@@ -163,14 +162,14 @@ class SemanticsTask:
         return _topic_loss(scores, batch.topics) / _TOPICS_LIGHTER
 
     def finish(self, seed: int) -> tuple[Floats, Floats]:
-        """Learn the head of topics anew, on vectors of the pretrained layers.
+        """Learn the head of topics anew, on vectors that no longer change.
 
         Returns, for all passages, probabilities by heads that did not learn from a passage's document, and 1 where it
         bears a topic: shape (passages, topics) both. Thresholds are chosen by them.
         """
         model = self.model
         passages = [*self._passages, *self._chosen_by.passages]
-        vectors = torch.cat([self._themes([passage])[0] for passage in passages])
+        vectors = torch.cat([self._vector(passage) for passage in passages])
         topics = torch.tensor([passage.topics for passage in passages], device=self._device)
         fold = torch.tensor([zlib.crc32(passage.source.encode()) % _FOLDS for passage in passages])
         told = torch.zeros(topics.shape)
@@ -189,11 +188,11 @@ class SemanticsTask:
         return told.numpy(), (topics > 0).float().cpu().numpy()
 
     @torch.no_grad()
-    def _themes(self, passages: list[Passage]) -> tuple[Tensor, Tensor]:
-        """Vectors of passages, and which topics they bear."""
-        batch = on_device(self._prepare_topics(passages), self._device)
-        texts, sizes = self.model.themes_of(self._embeddings, batch.batch)
-        return passage_vectors(texts.float(), sizes, batch.share), batch.topics
+    def _vector(self, passage: Passage) -> Tensor:
+        """Of one passage: shape (1, THIRDS * width)."""
+        batch = on_device(self._prepare_topics([passage]), self._device)
+        read = self.model.read(self._embeddings, batch.batch)
+        return passage_vectors(read.texts.float(), read.sizes, batch.share)
 
     def score(self) -> dict[str, float]:
         """On the part that chooses: F1 of names (exact spans), and of tone (mean of three)."""

@@ -2,10 +2,13 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stanza.models.common.chuliu_edmonds import chuliu_edmonds_one_root
 from stanza.models.depparse import model as depparse
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pipeline.models import faster
 from pipeline.models.neural import NeuralModels
@@ -25,6 +28,18 @@ def test_the_best_tree_is_that_of_the_search(size: int, seed: int, spread: float
     np.fill_diagonal(scores, -np.inf)
     scores -= np.log(np.exp(scores).sum(axis=1, keepdims=True))  # log probabilities, as the parser gives them
     assert faster.best_tree(scores.copy())[1:].tolist() == chuliu_edmonds_one_root(scores.copy())[1:].tolist()
+
+
+@torch.inference_mode()
+def test_padded_sequences_are_read_as_packed_ones() -> None:
+    torch.manual_seed(3)
+    lstm = nn.LSTM(7, 5, batch_first=True, bidirectional=True)
+    packed = pack_padded_sequence(torch.randn(4, 30, 7), [30, 30, 12, 1], batch_first=True)
+    (expected, lengths), (found, same) = (
+        pad_packed_sequence(reader(packed)[0], batch_first=True) for reader in (lstm, faster.Unpacked(lstm))
+    )
+    assert lengths.tolist() == same.tolist()
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
 def test_the_parse_is_that_of_plain_stanza(stanza_models: NeuralModels) -> None:
