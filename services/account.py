@@ -23,14 +23,20 @@ log = logs.get("efir.stage")
 
 
 class Account:
-    """Open from the beginning of the work on a message to its end, whatever that is."""
+    """Open from the beginning of the work on a stage of a message to its end, whatever that is.
 
-    def __init__(self, settings: Settings, batch: Batch, progress: Progress, celery: CeleryCounts) -> None:
+    `taken`: when the message was taken from its queue, Unix time; now if None.
+    """
+
+    def __init__(
+        self, settings: Settings, batch: Batch, progress: Progress, celery: CeleryCounts, taken: float | None = None
+    ) -> None:
         self._settings = settings
         self.batch = batch
         self._progress = progress
         self._celery = celery
         self.started = time.time()
+        self.taken = self.started if taken is None else taken
         self._processor = time.process_time()
         self._reason: str | None = None  # of the first document that was given up
         self._is_ended_early = False

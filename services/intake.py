@@ -5,23 +5,27 @@ Lives in the worker's main process. The transport asks for an order each time it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 
 class Intake:
-    """`replay_share`: of the messages taken while both lanes have some, at least this share is replay's."""
+    """`replay_share`: of the messages taken while both lanes have some, at least this share is replay's.
 
-    def __init__(self, replay_share: float) -> None:
+    `is_ready`: whether anybody could work on what is taken.
+    """
+
+    def __init__(self, replay_share: float, is_ready: Callable[[], bool] = lambda: True) -> None:
         if not 0 <= replay_share < 1:
             raise ValueError(f"replay's share {replay_share}: expected at least 0 and less than 1")
         # What a live message earns for replay; at 1 a replay message goes first. 0.1 is one after nine.
         self._earned_by_live = replay_share / (1 - replay_share)
         self._credit = 0.0
         self.held: str | None = None  # why nothing is taken
+        self._is_ready = is_ready
 
     def order(self, queues: Sequence[str]) -> list[str]:
         """The queues in the order in which to look; the order within a lane is kept."""
-        if self.held is not None:
+        if self.held is not None or not self._is_ready():
             return []
         live = [queue for queue in queues if not is_replay(queue)]
         replay = [queue for queue in queues if is_replay(queue)]

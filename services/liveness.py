@@ -44,3 +44,21 @@ class Liveness:
     def health(self) -> tuple[bool, str]:
         """What /healthz answers."""
         return self.is_healthy, f"{self.stalled_seconds:.0f} s without progress, {self.limit:.0f} s are allowed\n"
+
+
+class Loaded:
+    """Whether a process of the pool has its models. Made before the pool forks, like `Liveness`.
+
+    A message that is given to a process that still loads waits in its pipe for seconds, where others could work on it;
+    and when the broker is lost meanwhile, the worker may believe for ever that the process is busy with it.
+    """
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, 1)
+
+    def set(self) -> None:
+        """Called in a pool process."""
+        self._shared[0] = 1
+
+    def __call__(self) -> bool:
+        return self._shared[0] == 1

@@ -1,5 +1,10 @@
 """The one task that runs any stage on a batch of documents, and what follows from it.
 
+A worker that serves the stages that follow goes on with them at once: entities, sentiment and topics are told from one
+reading of a text, which a process that has just read it still knows. They get messages of their own when the stage is
+paused, when another worker serves it, and when the message was delivered before: then one of them may be to blame, and
+alone it can be told which.
+
 A message may come twice, its worker may die at any line, and another worker may hold the same document: nothing here
 needs to know, because artifacts are created once and everything else follows from them. What is counted is how often
 a message was delivered: a batch that lost its worker is split into single documents, and a document that loses its
@@ -41,6 +46,7 @@ from services.celery_counts import CeleryCounts, node_of
 from services.failures import PAUSES, STORE_IS_AWAY, TRANSIENT, Kind
 from services.metrics import ledger, processes
 from services.object_store import connect_store
+from services.pauses import paused
 from services.progress import Progress
 from services.quarantine import Quarantine
 from services.queues import Queues
@@ -56,7 +62,7 @@ log = logs.get("efir.stage")
 def bind(app: Celery, settings: Settings, on_finished: Callable[[], None]) -> Callable[[], Executor]:
     """Add the task to `app`. The returned function gives this process's executor, made when first asked for.
 
-    `on_finished` is called after every message that came to an end.
+    `on_finished` is called after every stage of a message that came to an end.
     """
 
     @cache
@@ -66,8 +72,7 @@ def bind(app: Celery, settings: Settings, on_finished: Callable[[], None]) -> Ca
     @app.task(name=broker.TASK, bind=True)  # type: ignore[untyped-decorator]
     def run_stage(task: Any, batch: dict[str, Any]) -> None:
         counts = CeleryCounts(node_of(str(task.request.hostname)))
-        executor().execute(msgspec.convert(batch, type=Batch), str(task.request.id), counts)
-        on_finished()
+        executor().execute(msgspec.convert(batch, type=Batch), str(task.request.id), counts, on_finished)
 
     return executor
 
@@ -88,6 +93,7 @@ class Executor:
         self._processing = Processing(store, self._bundles, self._open_stage, settings.store_connections)
         self._models: dict[str, Any] = {}
         self._give_back = GivingBack()
+        self._serves: frozenset[str] = frozenset()
         ledger.keep(self._redis, settings.metrics_sources, settings.metrics_entities > 0)
         traces.configure(settings)
 
@@ -105,18 +111,42 @@ class Executor:
         return stage
 
     def preload(self, stages: Sequence[str]) -> None:
-        """Load the default language's models of `stages`; other languages' are loaded when a document needs them."""
+        """Serve `stages`: their models of the default language are loaded, others' when a document needs them."""
+        self._serves = frozenset(stages)
         for stage in stages:
             self._processing.load(stage, self._settings.language)
 
-    def execute(self, batch: Batch, message: str, celery: CeleryCounts | None = None) -> None:
+    def execute(
+        self,
+        batch: Batch,
+        message: str,
+        celery: CeleryCounts | None = None,
+        on_finished: Callable[[], None] = lambda: None,
+    ) -> None:
         """Do everything that a message asks for. Returns when it is done, split, in quarantine or handed back.
 
         Raises celery's Reject when the store stays away: the message goes back to its queue.
         """
-        account = Account(self._settings, batch, self._progress, celery or CeleryCounts(""))
+        taken, counts = time.time(), celery or CeleryCounts("")
 
-        def patiently(function: Callable[..., Any], *arguments: Any) -> Any:
+        def account_of(batch: Batch) -> Account:
+            return Account(self._settings, batch, self._progress, counts, taken)
+
+        with account_of(batch) as account:
+            following = self._deliver(account, message)
+        on_finished()
+        for each in following:
+            with account_of(each) as account:
+                self._go_on(account, message)
+            on_finished()
+        self._patiently(account, message)(deliveries.forget, self._redis, message)
+        self._queues.finished(batch)
+        self._give_back()
+
+    def _patiently(self, account: Account, message: str) -> Callable[..., Any]:
+        """Calls a function with its arguments, again and again while broker or store are away."""
+
+        def call(function: Callable[..., Any], *arguments: Any) -> Any:
             return Retrying(
                 wait=PAUSES,
                 retry=retry_if_exception_type(TRANSIENT),
@@ -124,17 +154,13 @@ class Executor:
                 reraise=True,
             )(function, *arguments)
 
-        with account:
-            self._deliver(account, message, patiently)
-            patiently(deliveries.forget, self._redis, message)
-            self._queues.finished(batch)
-        self._give_back()
+        return call
 
-    def _deliver(self, account: Account, message: str, patiently: Callable[..., Any]) -> None:
-        batch = account.batch
-        if batch.campaign is not None and patiently(is_cancelled, self._redis, batch.campaign):
-            account.cancelled()
-            return
+    def _deliver(self, account: Account, message: str) -> list[Batch]:
+        """Work on a message; returns what is to be gone on with at once."""
+        batch, patiently = account.batch, self._patiently(account, message)
+        if self._is_cancelled(account, patiently):
+            return []
         count = batch.deliveries + patiently(deliveries.count, self._redis, message)
         account.delivered(count)
         if count > 1 and len(batch.documents) > 1:
@@ -142,21 +168,44 @@ class Executor:
         elif count > self._settings.max_deliveries and (failures := patiently(self._lost, batch, count - 1)):
             patiently(self._give_up, account, failures, Kind.FATAL, count - 1)
         else:
-            try:
-                patiently(self._run, account, count)
-            except Reject:
-                raise
-            except MemoryError as error:
-                # Fatal for the process: what it holds is of no use, and the pool makes another.
-                log.critical("out of memory", stage=batch.stage, documents=batch.documents, error=str(error))
-                os.kill(os.getpid(), signal.SIGKILL)
-            except Exception as error:
-                # Not foreseen, so nobody knows which document it was; Celery would drop the message.
-                reason, trace = type(error).__name__, traceback.format_exc()
-                failures = [Failure(Place.parse(path), reason, repr(error), trace) for path in batch.documents]
-                patiently(self._give_up, account, failures, Kind.PERMANENT, count)
+            return self._work(account, count, patiently)
+        return []
 
-    def _run(self, account: Account, count: int) -> None:
+    def _go_on(self, account: Account, message: str) -> None:
+        """Work on what follows from a message that was delivered for the first time."""
+        patiently = self._patiently(account, message)
+        if not self._is_cancelled(account, patiently):
+            account.delivered(1)
+            self._work(account, 1, patiently)
+
+    def _is_cancelled(self, account: Account, patiently: Callable[..., Any]) -> bool:
+        campaign = account.batch.campaign
+        if campaign is None or not patiently(is_cancelled, self._redis, campaign):
+            return False
+        account.cancelled()
+        return True
+
+    def _work(self, account: Account, count: int, patiently: Callable[..., Any]) -> list[Batch]:
+        batch = account.batch
+        try:
+            following: list[Batch] = patiently(self._run, account, count)
+        except Reject:
+            raise
+        except MemoryError as error:
+            # Fatal for the process: what it holds is of no use, and the pool makes another.
+            log.critical("out of memory", stage=batch.stage, documents=batch.documents, error=str(error))
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise
+        except Exception as error:
+            # Not foreseen, so nobody knows which document it was; Celery would drop the message.
+            reason, trace = type(error).__name__, traceback.format_exc()
+            failures = [Failure(Place.parse(path), reason, repr(error), trace) for path in batch.documents]
+            patiently(self._give_up, account, failures, Kind.PERMANENT, count)
+            return []
+        return following
+
+    def _run(self, account: Account, count: int) -> list[Batch]:
+        """Run the stage; what follows is published, or returned where this process goes on with it at once."""
         batch, began = account.batch, time.perf_counter()
         outcome = self._processing.run(batch.stage, [Place.parse(path) for path in batch.documents], batch.since)
         for failure in list(outcome.failed):
@@ -166,12 +215,10 @@ class Executor:
                 outcome.present.append(failure.place)
         seconds = time.perf_counter() - began
         standing = outcome.standing
-        for dependant in graph.dependants(batch.stage) if standing else ():
-            documents = tuple(place.path for place in standing)
-            self._queues.publish(msgspec.structs.replace(batch, stage=dependant, documents=documents, deliveries=0))
+        following = self._following(batch, standing, count)
         for need, places in outcome.missing.items():
             outcome.failed.extend(self._send_back(account, need, places))
-        if standing and (batch.lane is Lane.REPLAY or count > 1 or self._may_be_anothers(account.started)):
+        if standing and (batch.lane is Lane.REPLAY or count > 1 or self._may_be_anothers(account.taken)):
             self._quarantine.drop(standing, [batch.stage])
         account.standing(standing)
         if graph.is_leaf(batch.stage):
@@ -183,10 +230,27 @@ class Executor:
         self._give_up(account, outcome.failed, Kind.PERMANENT, count)
         self._breaker.done(batch.stage, len(outcome.done))
         account.ran(outcome, seconds)
+        return following
 
-    def _may_be_anothers(self, started: float) -> bool:
+    def _following(self, batch: Batch, standing: Sequence[Place], count: int) -> list[Batch]:
+        """The stages that `standing` are ready for now: published, but for those this process goes on with at once."""
+        if not standing:
+            return []
+        documents = tuple(place.path for place in standing)
+        ready = graph.dependants(batch.stage)
+        at_once = self._serves - paused(self._redis).keys() if count == 1 and ready else frozenset()
+        following = []
+        for stage in ready:
+            next_ = msgspec.structs.replace(batch, stage=stage, documents=documents, deliveries=0)
+            if stage in at_once:
+                following.append(msgspec.structs.replace(next_, enqueued=round(time.time(), 3)))
+            else:
+                self._queues.publish(next_)
+        return following
+
+    def _may_be_anothers(self, taken: float) -> bool:
         """After the visibility timeout somebody else may have had the message, and even given the document up."""
-        return time.time() - started > self._settings.visibility_timeout
+        return time.time() - taken > self._settings.visibility_timeout
 
     def _send_back(self, account: Account, need: str, places: Sequence[Place]) -> list[Failure]:
         """The models changed while the documents were on their way: what is needed is made anew, and what follows, too.

@@ -28,7 +28,7 @@ from services.celery_counts import CeleryCounts
 from services.clocks import Clocks
 from services.intake import Intake
 from services.lease import LeaseRenewal
-from services.liveness import Liveness
+from services.liveness import Liveness, Loaded
 from services.metrics import ledger
 from services.metrics.exposition import registry, serve
 from services.metrics.processes import Processes
@@ -55,15 +55,14 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
     from pipeline.models import neural  # noqa: PLC0415, F401 (before the fork: the children share torch's pages)
     from services import tasks  # noqa: PLC0415 (not before the models were verified)
 
-    intake = Intake(settings.replay_share)
-    liveness = Liveness(settings.progress_seconds)
+    liveness, loaded = Liveness(settings.progress_seconds), Loaded()
+    intake = Intake(settings.replay_share, loaded)
     app = broker.create_app(settings, intake)
     app.conf.worker_proc_alive_timeout = _LOADING_SECONDS
     app.steps["consumer"].add(LeaseRenewal)
     executor = tasks.bind(app, settings, liveness.finished)
     client = broker.connect(settings)
-    name = f"{socket.gethostname()}-{os.getpid()}"
-    processes = settings.concurrency or len(os.sched_getaffinity(0))
+    name, processes = f"{socket.gethostname()}-{os.getpid()}", settings.concurrency or len(os.sched_getaffinity(0))
     clocks = Clocks(client, connect_store(settings))
     signals.setup_logging.connect(_keep_our_logging)
     _count_signals(CeleryCounts(name))
@@ -73,6 +72,7 @@ def run(settings: Settings, stages: Sequence[str] = STAGES, lanes: Sequence[Lane
         die_with_parent(signal.SIGKILL)
         try:
             executor().preload(stages)
+            loaded.set()
         except Exception:
             # Celery would carry on, and every document would be quarantined for want of models.
             log.exception("models do not load; the worker ends")

@@ -60,7 +60,7 @@ def test_commands_are_found_wherever_they_stand() -> None:
     efir queue ls          # what waits
     .venv/bin/efir run a.txt
     docker compose exec worker efir status
-    kubectl --namespace efir exec deploy/efir-parser -- efir config check
+    kubectl --namespace efir exec deploy/efir-worker -- efir config check
     kubectl --namespace efir create secret generic efir-secrets
     efir quarantine replay ID | --all
 It is told by `efir recover --dry-run`.

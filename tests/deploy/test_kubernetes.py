@@ -18,7 +18,7 @@ from deploy.kubernetes import generate
 from pipeline.graph import STAGES
 from tests.deploy.repository import KUBERNETES, REPOSITORY, SECRETS, kustomized
 
-ROLES = {"api", "feeds", "parser", "worker", "dispatcher", "exporter"}
+ROLES = {"api", "feeds", "worker", "dispatcher", "exporter"}
 COMPONENT = "app.kubernetes.io/component"
 WORKLOADS = {"Deployment", "StatefulSet"}
 VERSIONS = ("1.33.1", "1.37.0")  # the oldest that was looked at, and the newest
@@ -193,7 +193,7 @@ def test_every_reference_leads_somewhere(objects: list[dict[str, Any]]) -> None:
 
 def test_whatever_is_scaled_is_scaled_by_one_and_counted_by_nobody_else(objects: list[dict[str, Any]]) -> None:
     scaled = [each["spec"]["scaleTargetRef"]["name"] for each in of(objects, "HorizontalPodAutoscaler", "ScaledObject")]
-    assert sorted(scaled) == ["efir-api", "efir-parser", "efir-worker"]
+    assert sorted(scaled) == ["efir-api", "efir-worker"]
     for each in of(objects, "Deployment"):
         assert ("replicas" in each["spec"]) == (each["metadata"]["name"] not in scaled)
 
@@ -207,9 +207,7 @@ def test_workers_are_scaled_by_backlog_and_by_age_of_metrics_that_exist() -> Non
         for query in queries:
             assert all(f'"{metric}"' in catalogue for metric in re.findall(r"efir_\w+", query))
             (stages,) = set(re.findall(r'stage=~"([\w|]+)"', query))
-            assert set(stages.split("|")) == (
-                {"parse"} if "parser" in each["metadata"]["name"] else {*STAGES} - {"parse"}
-            )
+            assert set(stages.split("|")) == {*STAGES}
 
 
 def test_nothing_talks_to_anything_but_what_is_named(objects: list[dict[str, Any]]) -> None:

@@ -25,8 +25,7 @@ def installed(tmp_path: Path) -> Path:
     shutil.copytree(SYSTEMD, folder)
     for path in folder.glob("*.service"):
         path.write_text(path.read_text().replace("/opt/efir/bin/efir", str(Path(sys.executable).parent / "efir")))
-    for stages in ("parse", "light"):
-        shutil.copy(folder / "efir-worker@.service", folder / f"efir-worker@{stages}.service")
+    shutil.copy(folder / "efir-worker@.service", folder / "efir-worker@all.service")
     return folder
 
 
@@ -42,7 +41,7 @@ def names(folder: Path) -> list[str]:
 
 def test_systemd_finds_nothing_wrong(installed: Path) -> None:
     units_there = [name for name in names(installed) if not name.endswith("@.service")]
-    assert len(units_there) == 9
+    assert len(units_there) == 8
     assert analyze(installed, "verify", *units_there) == (0, "")
 
 
@@ -54,7 +53,7 @@ def test_systemd_would_find_what_is_wrong(installed: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["efir-embedded", "efir-embedded-api", "efir-worker@parse", "efir-api", "efir-feeds", "efir-dispatcher"]
+    "name", ["efir-embedded", "efir-embedded-api", "efir-worker@all", "efir-api", "efir-feeds", "efir-dispatcher"]
 )
 def test_every_unit_is_confined(installed: Path, name: str) -> None:
     status, said = analyze(installed, "security", "--offline=true", f"--threshold={EXPOSURE}", f"./{name}.service")
@@ -97,7 +96,7 @@ def test_no_two_roles_of_one_machine_want_the_same_port() -> None:
         if name in EMBEDDED:  # the two variants do not run side by side
             continue
         ports += [each.partition("=")[2] for each in unit.get("Environment", []) if "_PORT=" in each]
-    assert len(ports) == len(set(ports)) == 6
+    assert len(ports) == len(set(ports)) == 5
     assert Settings.model_fields["metrics_port"].default == 0  # nobody else has one
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ from redis.exceptions import OutOfMemoryError
 from services import broker, pauses
 from services.broker import Batch, Lane, publish, queue_name
 from services.intake import Intake
+from services.liveness import Loaded
 from services.queues import Queues, depths, read_message
 from services.settings import Settings
 
@@ -180,3 +182,13 @@ def test_what_is_published_is_on_disk_before_it_is_acknowledged(settings: Settin
     queues.secure()
     fsynced: Any = client.execute_command("WAITAOF", 1, 0, 1)
     assert fsynced[0] == 1
+
+
+def test_nothing_is_taken_while_nobody_could_work_on_it() -> None:
+    intake = Intake(0.1, loaded := Loaded())
+    assert intake.order(["parse.live"]) == []
+    if os.fork() == 0:  # a process of the pool
+        loaded.set()
+        os._exit(0)
+    os.wait()
+    assert intake.order(["parse.live"]) == ["parse.live"]
