@@ -111,6 +111,7 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
         progress.save(optimizer, at)
     model.eval()
     optimizer.restore_precision()
+    model.float()  # what was not learned, too
     return at.curve
 
 
