@@ -77,7 +77,8 @@ class Killer(threading.Thread):
     def kill_a_pool_child(self) -> None:
         children = psutil.Process(self._random.choice(self._rig.workers).pid).children()
         with contextlib.suppress(psutil.Error):
-            self._random.choice(children).kill()
+            if children:  # none while a worker that was killed starts again
+                self._random.choice(children).kill()
 
     def kill_a_worker(self) -> None:
         self._rig.kill(self._random.choice(self._rig.workers))
