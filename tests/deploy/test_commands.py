@@ -82,7 +82,10 @@ def test_every_way_runs_every_role_and_serves_every_stage(way: str) -> None:
         served = {
             line.removeprefix("STAGES=") for path in files for line in path.read_text().splitlines() if "S=" in line
         }
-    assert sorted(stage for each in served for stage in each.split(",")) == sorted(STAGES)
+    assert ",".join(STAGES) in served  # one reading of a text for all that is told of it
+    # And, where Kubernetes is patched for it, parsing can be scaled apart from what follows.
+    apart = {"parse", "entities,sentiment,topics"} if way != "kubernetes" else set()
+    assert served - {",".join(STAGES)} == apart
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(REPOSITORY)))
@@ -107,7 +110,7 @@ def test_a_stopping_worker_gets_longer_than_the_longest_batch() -> None:
         unit = units()[name]
         (stop,) = [each for each in unit["Environment"] if each.startswith("EFIR_STOP_SECONDS=")]
         graces[f"systemd: {name}"] = (float(unit["TimeoutStopSec"][0]), float(stop.partition("=")[2]))
-    assert len(graces) == 4
+    assert len(graces) == 6
     for where, (grace, stop_seconds) in graces.items():
         assert stop_seconds >= BATCH_SECONDS, where
         assert grace >= stop_seconds + 20, where

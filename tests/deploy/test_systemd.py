@@ -96,7 +96,7 @@ def test_no_two_roles_of_one_machine_want_the_same_port() -> None:
         if name in EMBEDDED:  # the two variants do not run side by side
             continue
         ports += [each.partition("=")[2] for each in unit.get("Environment", []) if "_PORT=" in each]
-    assert len(ports) == len(set(ports)) == 5
+    assert len(ports) == len(set(ports)) == 7
     assert Settings.model_fields["metrics_port"].default == 0  # nobody else has one
 
 
