@@ -132,14 +132,17 @@ class Executor:
         def account_of(batch: Batch) -> Account:
             return Account(self._settings, batch, self._progress, counts, taken)
 
-        with account_of(batch) as account:
-            following = self._deliver(account, message)
-        on_finished()
-        for each in following:
+        to_do = [batch]
+        while to_do:
+            each = to_do.pop(0)
             with account_of(each) as account:
-                self._go_on(account, message)
+                if each is batch:
+                    to_do = self._deliver(account, message)
+                else:
+                    self._go_on(account, message)
+                if not to_do:
+                    self._patiently(account, message)(deliveries.forget, self._redis, message)
             on_finished()
-        self._patiently(account, message)(deliveries.forget, self._redis, message)
         self._queues.finished(batch)
         self._give_back()
 
