@@ -53,6 +53,10 @@ class Recording:
         return [each.text for each in self.given]
 
 
+def feed_of(*items: str, **headers: str) -> Answer:
+    return Answer(200, {name.replace("_", "-"): value for name, value in headers.items()}, rss(*items))
+
+
 def item(number: int, text: str | None = None, more: str = "") -> str:
     """An item of RSS."""
     said = f"Новина номер {number}." if text is None else text
