@@ -20,7 +20,7 @@ treebanks = ["ud/one-train.conllu"]
 [syntax]
 epochs = 2
 keep_whole = ["one"]
-settings = { layers = 1, pieces_a_batch = 200 }
+settings = { layers = 2, by_word = 1, pieces_a_batch = 200 }
 
 [syntax.treebanks]
 one = ["ud/one-train.conllu"]
@@ -35,7 +35,7 @@ names = "ner/train.iob"
 tones = "sentiment/train.tsv"
 topics = "topics/train.tsv"
 taxonomy = "topics/topics.json"
-settings = { layers = 3, pieces_a_batch = 200, names = 3, tones = 2, topics = 2 }
+settings = { layers = 3, by_word = 2, pieces_a_batch = 200, names = 3, tones = 2, topics = 2 }
 """
 BUNDLE = """
 name = "tiny"

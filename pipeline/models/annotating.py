@@ -1,10 +1,11 @@
-"""Tags, lemmas and trees for sentences that are cut into words, as a processor of a Stanza pipeline."""
+"""Tags, lemmas and trees for sentences that are cut into words."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from pipeline.models import arithmetic, cutting, reading, scripts, weights
 from pipeline.models.bundle import Bundle
-from pipeline.models.cutting import Token
+from pipeline.models.cutting import Cut, Token
 from pipeline.models.dictionary import STEMS, Dictionary, plain
 from pipeline.models.encoder import Embeddings, Shape
 from pipeline.models.faster import best_tree
@@ -59,25 +60,21 @@ class Annotator:
         self._model.load_state_dict(stored, assign=True)
         self._model.parts = about.inventory.parts()  # follows from the inventory, so it is not stored
         self._model.eval()
-        arithmetic.fit(self._model.encoder)
+        self._model.fold()
+        arithmetic.fit(self._model)
         self._lexicon = Lexicon.load(bundle.path(LEXICON))
         self._dictionary = Dictionary(bundle.folder) if STEMS in bundle.manifest.stages["parse"] else None
         self._keeps_whole = [name in about.keep_whole for name in about.inventory.conventions]
 
     @torch.inference_mode()
-    def bulk_process(self, documents: Sequence[Any]) -> list[AnnotatedDocument]:
-        """As Stanza's processors do: documents cut into tokens, and back with what is said of their words.
-
-        Every document is told by the convention that its text fits best, which may put some of its tokens together.
-        """
-        tokens = [[_tokens(sentence) for sentence in document.sentences] for document in documents]
+    def annotate(self, cut: Sequence[Cut]) -> list[AnnotatedDocument]:
+        """Every document is told by the convention that its text fits best, which may put some tokens together."""
+        tokens = [document.sentences for document in cut]
         sentences = [own for document in tokens for own in document]
         owner = torch.tensor([at for at, document in enumerate(tokens) for _ in document], dtype=torch.long)
         read = self._read(sentences)
         scores = torch.stack([each.convention for each in read]) if read else torch.zeros(0, len(self._keeps_whole))
-        convention = (
-            torch.zeros(len(documents), scores.shape[1]).index_add_(0, owner, scores).argmax(-1)[owner].tolist()
-        )
+        convention = torch.zeros(len(cut), scores.shape[1]).index_add_(0, owner, scores).argmax(-1)[owner].tolist()
         changed = {
             at: joined
             for at, own in enumerate(sentences)
@@ -95,7 +92,7 @@ class Annotator:
         for chosen in reading.batches(forms, self._pieces):
             batch = self._pieces.batch([forms[part.sentence][part.first : part.end] for part in chosen])
             words = self._model.read(self._embeddings, batch)
-            told = self._model.convention(words, batch.is_word).log_softmax(-1) * batch.is_word.sum(1, keepdim=True)
+            told = self._model.convention(words, batch.is_word).log_softmax(-1)
             for row, part in enumerate(chosen):
                 states = words[row, : part.end - part.first + 1]
                 parts[part.sentence].append((part.first, states, told[row]))
@@ -123,56 +120,53 @@ class Annotator:
         return [result[at] for at in range(len(sentences))]
 
     def _say(self, sentences: Sequence[Sequence[str]], words: Tensor, is_word: Tensor) -> list[Annotated]:
-        model, inventory = self._model, self._inventory
-        tags = self._tags(sentences, model.tags(words).log_softmax(-1))
-        edits = model.scripts(words).log_softmax(-1).topk(min(_SCRIPTS_TRIED, len(inventory.scripts)))
-        tried, chances = edits.indices.tolist(), edits.values.tolist()
-        heads = torch.zeros_like(is_word, dtype=torch.long)
-        scores = model.heads(words, is_word).log_softmax(-1).numpy()
-        for row, sentence in enumerate(sentences):
-            size = len(sentence) + 1
-            heads[row, :size] = torch.from_numpy(_tree(scores[row, :size, :size]))
-        relations = model.relations(words, heads).argmax(-1).tolist()
-        found = heads.tolist()
-        return [
-            Annotated(
-                tags=tags[row],
-                lemmas=[
-                    self._lemma(form, tags[row][at - 1], tried[row][at], chances[row][at])
-                    for at, form in enumerate(sentence, 1)
-                ],
-                heads=found[row][1 : len(sentence) + 1],
-                relations=[
-                    _relation(inventory.relations[index], head)
-                    for index, head in zip(relations[row][1 : len(sentence) + 1], found[row][1:], strict=False)
-                ],
-            )
-            for row, sentence in enumerate(sentences)
-        ]
+        scores = self._model.heads(words, is_word).numpy()
+        heads = [_tree(scores[row, : len(own) + 1, : len(own) + 1]).tolist()[1:] for row, own in enumerate(sentences)]
+        # From here on it is words, whichever sentence they are of.
+        forms = [form for own in sentences for form in own]
+        is_real = is_word.clone()
+        is_real[:, 0] = False
+        real = words[is_real]
+        tags = self._tags(forms, real)
+        lemmas = self._lemmas(forms, tags, real)
+        owner = torch.tensor([row for row, own in enumerate(sentences) for _ in own], dtype=torch.long)
+        head = torch.tensor([head for own in heads for head in own], dtype=torch.long)
+        relations = self._model.relations(real, words[owner, head]).argmax(-1).tolist()
+        said = zip(tags, lemmas, relations, strict=True)
+        result = []
+        for own in heads:
+            told, lemma, index = zip(*islice(said, len(own)), strict=True)
+            named = [_relation(self._inventory.relations[each], to) for each, to in zip(index, own, strict=True)]
+            result.append(Annotated(list(told), list(lemma), own, named))
+        return result
 
-    def _tags(self, sentences: Sequence[Sequence[str]], scores: Tensor) -> list[list[str]]:
+    def _tags(self, forms: Sequence[str], words: Tensor) -> list[str]:
         """A tag for every word: the likeliest, unless the dictionary knows better."""
-        likeliest = scores.topk(min(_TAGS_TRIED, len(self._inventory.tags)))
-        tried, chances = likeliest.indices.tolist(), likeliest.values.tolist()
-        return [
-            [self._tag(form, tried[row][at], chances[row][at]) for at, form in enumerate(sentence, 1)]
-            for row, sentence in enumerate(sentences)
-        ]
-
-    def _tag(self, form: str, tried: Sequence[int], chances: Sequence[float]) -> str:
-        tags = self._inventory.tags
-        if self._dictionary is None or not self._dictionary.judge(form, tags[tried[0]]).contradictions:
-            return tags[tried[0]]
+        scores = self._model.tags(words)
+        tags = [self._inventory.tags[index] for index in scores.argmax(-1).tolist()]
+        if self._dictionary is None:
+            return tags
         judge = self._dictionary.judge
-        scored = (
-            (chance - _CONTRADICTION * judge(form, tags[index]).contradictions, tags[index])
-            for index, chance in zip(tried, chances, strict=True)
-        )
-        return max(scored, key=lambda pair: pair[0])[1]
+        doubted = [
+            at for at, (form, tag) in enumerate(zip(forms, tags, strict=True)) if judge(form, tag).contradictions
+        ]
+        likeliest = scores[doubted].topk(min(_TAGS_TRIED, len(self._inventory.tags)))
+        for at, chances, indices in zip(doubted, *(each.tolist() for each in likeliest), strict=True):
+            tried = [self._inventory.tags[index] for index in indices]
+            costs = [_CONTRADICTION * judge(forms[at], tag).contradictions for tag in tried]
+            tags[at] = max(zip(chances, costs, tried, strict=True), key=lambda each: each[0] - each[1])[2]
+        return tags
+
+    def _lemmas(self, forms: Sequence[str], tags: Sequence[str], words: Tensor) -> list[str]:
+        """As the lexicon knows them, else by the scripts."""
+        lemmas = [self._lexicon.lemma(form, tag.partition("|")[0]) or "" for form, tag in zip(forms, tags, strict=True)]
+        unknown = [at for at, lemma in enumerate(lemmas) if not lemma]
+        likeliest = self._model.scripts(words[unknown]).topk(min(_SCRIPTS_TRIED, len(self._inventory.scripts)))
+        for at, chances, indices in zip(unknown, *(each.tolist() for each in likeliest), strict=True):
+            lemmas[at] = self._lemma(forms[at], tags[at], indices, chances)
+        return lemmas
 
     def _lemma(self, form: str, tag: str, tried: Sequence[int], chances: Sequence[float]) -> str:
-        if known := self._lexicon.lemma(form, tag.partition("|")[0]):
-            return known
         in_dictionary = self._dictionary.lemmas(form, tag) if self._dictionary else frozenset()
         best, most = form.lower(), -math.inf
         for index, chance in zip(tried, chances, strict=True):
@@ -228,10 +222,6 @@ class AnnotatedDocument(NamedTuple):
 class _Read(NamedTuple):
     states: Tensor  # (words + 1, width), the root first
     convention: Tensor  # (conventions,)
-
-
-def _tokens(sentence: Any) -> list[Token]:
-    return [Token(token.text, token.start_char, token.end_char) for token in sentence.tokens]
 
 
 def _annotated(tokens: Sequence[Token], said: Annotated) -> AnnotatedSentence:

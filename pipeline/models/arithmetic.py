@@ -1,4 +1,4 @@
-"""What numbers an encoder's layers are multiplied in: those that the processor is fastest in.
+"""What numbers a model's layers are multiplied in: those that the processor is fastest in.
 
 A processor with matrix units for bfloat16 (AMX) reads some three times as many sentences a second in it as in single
 precision. One that has instructions for whole numbers of 8 bits (VNNI, in servers since 2019) reads them in those: the
@@ -10,7 +10,9 @@ equal; docs/models.md has the scores in the first two.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from enum import Enum
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -36,16 +38,27 @@ def fastest() -> Arithmetic:
     return Arithmetic.INT8 if torch.cpu._is_vnni_supported() else Arithmetic.SINGLE
 
 
-def fit(encoder: Encoder, arithmetic: Arithmetic | None = None) -> None:
-    """Change a trained encoder's layers, in place, to compute in `arithmetic`; the fastest one if None."""
+class Model(Protocol):
+    """What reads texts by an encoder and has heads."""
+
+    encoder: Encoder
+
+    def modules(self) -> Iterator[nn.Module]: ...
+
+
+def fit(model: Model, arithmetic: Arithmetic | None = None) -> None:
+    """Change a trained model in place to compute in `arithmetic`; the fastest one if None.
+
+    In 8 bits that is every linear layer; in bfloat16 the encoder, and heads stay as they are.
+    """
     match arithmetic or fastest():
         case Arithmetic.BFLOAT16:
-            encoder.to(torch.bfloat16)
+            model.encoder.to(torch.bfloat16)
         case Arithmetic.INT8:
-            for layer in encoder.layers:
-                for name, linear in list(layer.named_children()):
+            for module in list(model.modules()):
+                for name, linear in list(module.named_children()):
                     if isinstance(linear, nn.Linear):
-                        setattr(layer, name, Int8Linear(linear))
+                        setattr(module, name, Int8Linear(linear))
 
 
 class Int8Linear(nn.Module):
@@ -66,6 +79,8 @@ class Int8Linear(nn.Module):
             )
         self._packed = torch.ops.quantized.linear_prepack(quantised, None)
         self._bias = linear.bias.detach()
+        self._ends = torch.zeros(linear.in_features)
+        self._ends[0], self._ends[1] = -1, 1
 
     def forward(self, given: Tensor) -> Tensor:
         """`given` has the shape (..., inputs), the result (..., outputs), both in single precision."""
@@ -74,11 +89,10 @@ class Int8Linear(nn.Module):
         largest = torch.maximum(vectors.amax(-1, keepdim=True), -vectors.amin(-1, keepdim=True)).clamp_(min=1e-12)
         # PyTorch rounds by the smallest and the largest entry of all; a last vector makes sure that they are -1 and 1.
         even = given.new_empty(len(vectors) + 1, vectors.shape[1])
-        torch.div(vectors, largest, out=even[:-1])
-        even[-1].zero_()
-        even[-1, 0], even[-1, 1] = -1, 1
+        torch.mul(vectors, largest.reciprocal(), out=even[:-1])
+        even[-1] = self._ends
         result: Tensor = torch.ops.quantized.linear_dynamic(even, self._packed)[:-1]
-        return result.mul_(largest).add_(self._bias).view(*given.shape[:-1], -1)
+        return torch.addcmul(self._bias, result, largest, out=result).view(*given.shape[:-1], len(self._bias))
 
 
 class Int8Embedding(nn.Module):

@@ -133,12 +133,14 @@ def _try(bundle: Bundle) -> _Known:
     """Run every stage that the bundle has over words of its own vectors."""
     # torch and Stanza, which only a trial needs here.
     from pipeline.models.neural import NeuralModels  # noqa: PLC0415
+    from pipeline.models.stanza_models import StanzaAnnotator  # noqa: PLC0415
     from pipeline.stages import Subject, open_stage  # noqa: PLC0415
 
     models = NeuralModels(bundle)
     try:
-        letters = models.tokenizer.vocab._id2unit
-        pretrain = models.annotators[-3].pretrain  # the tagger's
+        letters = models.tokenizer.letters
+        assert isinstance(models.annotator, StanzaAnnotator)
+        pretrain = models.annotator.processors[-3].pretrain  # the tagger's
         words = [word for word in islice(pretrain.vocab._id2unit if pretrain else letters, 500) if word.isalpha()]
         text = " ".join(words[:_TRIAL_WORDS]) + "."
         now = datetime.now(UTC)

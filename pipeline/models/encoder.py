@@ -1,5 +1,9 @@
 """The text encoder: BERT's layers (Devlin et al., 2019), and nothing of BERT that is not needed to read text.
 
+The lower layers read pieces of words. By then they have made of the pieces what is to be known of the word, and the
+upper layers read words: half as many states, so that they cost half as much. (That upper layers need fewer states than
+lower ones is what Dai et al., "Funnel-Transformer", 2020, found.)
+
 The weights start as those of multilingual-e5-small (Wang et al., "Multilingual E5 text embeddings", 2024), whose names
 in the Hugging Face layout `from_pretrained` translates. The embeddings of word pieces are never trained: so encoders
 that learned different tasks share one table of them, which is most of a small encoder's size.
@@ -8,6 +12,7 @@ that learned different tasks share one table of them, which is most of a small e
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import torch
@@ -15,14 +20,14 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-# Positions the pretrained encoder knows; a longer run of pieces has to be cut by whoever calls.
-MOST_PIECES = 512
+from pipeline.models.pieces import MOST_PIECES, Batch
 
 
 class Shape(msgspec.Struct, frozen=True):
-    """What an encoder is built from; pieces is the size of the vocabulary."""
+    """What an encoder is built from; `pieces` is the size of the vocabulary, `by_word` how many layers read words."""
 
     layers: int
+    by_word: int = 0
     width: int = 384
     heads: int = 12
     inner: int = 1536
@@ -88,34 +93,62 @@ class Layer(nn.Module):
         return result
 
 
+class Level(NamedTuple):
+    states: Tensor  # (texts, pieces or words, width)
+    is_there: Tensor  # (texts, pieces or words), False where a text is padded
+
+
 class Encoder(nn.Module):
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
+        if shape.by_word > shape.layers:
+            raise ValueError(f"of {shape.layers} layers {shape.by_word} cannot read words")
         self.layers = nn.ModuleList(Layer(shape, dropout) for _ in range(shape.layers))
+        self._by_piece = shape.layers - shape.by_word
+        self.join = nn.Linear(2 * shape.width, shape.width)
 
     @property
     def dtype(self) -> torch.dtype:
+        """What it wants to be given, in whatever it computes."""
         return next(self.parameters()).dtype
 
-    def forward(self, embedded: Tensor, mask: Tensor | None = None) -> Tensor:
-        """What the last layer says: `levels` with all layers."""
-        return self.levels(embedded, mask, len(self.layers))[-1]
+    def forward(self, embedded: Tensor, batch: Batch) -> Tensor:
+        """The words as the last layer leaves them, (texts, words, width); word 0 is the text's start.
 
-    def levels(self, embedded: Tensor, mask: Tensor | None, every: int) -> list[Tensor]:
-        """The states after each `every` layers, of the shape of `embedded`: (texts, pieces, width).
-
-        `mask` is True where there is a piece, shape (texts, pieces); None when no text is padded.
+        For encoders of which some layers read words.
         """
-        hides = None
-        if mask is not None and not bool(mask.all()):
-            # Added, since `masked_fill` with a mask that is broadcast takes several times as long.
-            hides = embedded.new_zeros(mask.shape).masked_fill_(~mask, float("-inf"))[:, None, None, :]
-        states, levels = embedded, []
-        for number, layer in enumerate(self.layers, 1):
+        return self.levels(embedded, batch, len(self.layers))[-1].states
+
+    def levels(self, embedded: Tensor, batch: Batch, every: int) -> list[Level]:
+        """What there is after each `every` layers; `embedded` has the shape (texts, pieces, width)."""
+        states, is_there, levels = embedded, batch.is_piece, []
+        hides = _hides(states, is_there)
+        for number, layer in enumerate(self.layers):
+            if number == self._by_piece:
+                states, is_there = self._words(states, batch), batch.is_word
+                hides = _hides(states, is_there)
             states = layer(states, hides)
-            if number % every == 0:
-                levels.append(states)
+            if (number + 1) % every == 0:
+                levels.append(Level(states, is_there))
         return levels
+
+    def _words(self, states: Tensor, batch: Batch) -> Tensor:
+        """A word is the mean of its pieces, and what is learned of the first and the last: an ending is not a stem."""
+        rows = torch.arange(len(states), device=states.device)[:, None]
+        ends = torch.cat([states[rows, batch.first], states[rows, batch.last]], dim=-1)
+        at = torch.arange(states.shape[1], device=states.device)
+        is_own = (batch.first[..., None] <= at) & (at <= batch.last[..., None])
+        share = is_own.to(states.dtype) / (batch.last - batch.first + 1)[..., None].to(states.dtype)
+        result: Tensor = share @ states + self.join(ends)
+        return result
+
+
+def _hides(states: Tensor, is_there: Tensor) -> Tensor | None:
+    """What is added to how much a state is attended to; None when no text is padded."""
+    if bool(is_there.all()):
+        return None
+    # Added, since `masked_fill` with a mask that is broadcast takes several times as long.
+    return states.new_zeros(is_there.shape).masked_fill_(~is_there, float("-inf"))[:, None, None, :]
 
 
 def from_pretrained(folder: Path, layers: int) -> tuple[Embeddings, dict[str, Tensor]]:
@@ -134,7 +167,8 @@ def from_pretrained(folder: Path, layers: int) -> tuple[Embeddings, dict[str, Te
     embeddings.positions.weight.data = positions[:MOST_PIECES]
     for part in ("weight", "bias"):
         getattr(embeddings.norm, part).data = there[f"embeddings.LayerNorm.{part}"]
-    own: dict[str, Tensor] = {}
+    width = table.shape[1]
+    own = {"join.weight": torch.zeros(width, 2 * width), "join.bias": torch.zeros(width)}  # BERT has none
     for number in range(layers):
         theirs = f"encoder.layer.{number}."
         if f"{theirs}output.dense.weight" not in there:

@@ -13,14 +13,15 @@ from typing import Any, Protocol, TypeVar
 import torch
 from stanza.models.common.foundation_cache import FoundationCache
 
-from pipeline.models import annotating, arithmetic, faster, memory, weights
+from pipeline.models import annotating, arithmetic, memory, weights
 from pipeline.models.annotating import Annotator
 from pipeline.models.bundle import Bundle
 from pipeline.models.encoder import Embeddings, Shape
 from pipeline.models.pieces import Pieces
 from pipeline.models.reader import Reader
 from pipeline.models.semantics import Span
-from pipeline.models.stanza_models import StanzaModels
+from pipeline.models.stanza_models import StanzaAnnotator, StanzaModels
+from pipeline.models.tokenizing import Tokenizer
 
 # More threads in a process make two busy processes slower, not faster: the tensors are small.
 torch.set_num_threads(1)
@@ -51,14 +52,13 @@ class NeuralModels:
         self._loaded: dict[str, Any] = {}
 
     @property
-    def tokenizer(self) -> Any:
-        """Stanza's processor that cuts texts into sentences and tokens; feed it `bulk_process`."""
-        return self._once("tokenizer", self._load_tokenizer)
+    def tokenizer(self) -> Tokenizer:
+        return self._once("tokenizer", self._stanza.tokenizer)
 
     @property
-    def annotators(self) -> Sequence[Any]:
-        """What gives words tags, lemmas and trees, in order: processors as Stanza's, with `bulk_process`."""
-        return self._once("annotators", self._load_annotators)
+    def annotator(self) -> Annotator | StanzaAnnotator:
+        """What gives words tags, lemmas and trees."""
+        return self._once("annotator", self._load_annotator)
 
     @property
     def tagger(self) -> Tagger:
@@ -82,15 +82,10 @@ class NeuralModels:
     def _pieces(self) -> Pieces:
         return self._once("pieces", lambda: Pieces(self._bundle.path(PIECES)))
 
-    def _load_tokenizer(self) -> Any:
-        processor = self._stanza.tokenizer()
-        faster.unpack(processor.trainer.model)
-        return processor
-
-    def _load_annotators(self) -> Sequence[Any]:
+    def _load_annotator(self) -> Annotator | StanzaAnnotator:
         if self._has("parse", annotating.FILE):
-            return (Annotator(self._bundle, self._embeddings, self._pieces),)
-        return self._stanza.annotators()
+            return Annotator(self._bundle, self._embeddings, self._pieces)
+        return self._stanza.annotator()
 
     def _has(self, stage: str, name: str) -> bool:
         return name in self._bundle.manifest.stages[stage]

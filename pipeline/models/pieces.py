@@ -15,8 +15,8 @@ import torch
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from pipeline.models.encoder import MOST_PIECES
-
+# Positions the pretrained encoder knows.
+MOST_PIECES = 512
 _START, _PAD, _END = 0, 1, 2
 _SPACE = "▁"
 _CLOSES = frozenset(".,:;!?…%)]}»”’")

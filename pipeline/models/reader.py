@@ -67,7 +67,7 @@ class Reader:
             self._model = Semantics(about.shape, about.labels)
         self._model.load_state_dict(stored, assign=True)
         self._model.eval()
-        arithmetic.fit(self._model.encoder)
+        arithmetic.fit(self._model)
         self._kept: OrderedDict[tuple[str, ...], Understood] = OrderedDict()
 
     def names(self, sentences: Sequence[Sequence[str]]) -> list[tuple[Span, ...]]:

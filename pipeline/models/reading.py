@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
-from pipeline.models.encoder import MOST_PIECES
-from pipeline.models.pieces import Pieces
+from pipeline.models.pieces import MOST_PIECES, Pieces
 
 # Pieces of a batch, padding included. More of them no longer fit the cache, fewer waste time in Python.
 _BATCH = 400

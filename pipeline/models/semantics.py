@@ -57,7 +57,7 @@ class Semantics(nn.Module):
             raise ValueError(f"an encoder of {shape.layers} layers cannot be divided by three")
         self.third = shape.layers // self.THIRDS
         self.encoder = Encoder(shape, dropout)
-        self.join = nn.Linear(2 * width, width)
+        self.word = nn.Linear(width, width)
         self.mark = nn.Linear(width, len(labels.marks))
         self.tone_hidden = nn.Linear(self.THIRDS * width, hidden)
         self.tone = nn.Linear(hidden, len(labels.tones))
@@ -67,17 +67,10 @@ class Semantics(nn.Module):
 
     def read(self, embeddings: Embeddings, batch: Batch) -> Read:
         embedded = embeddings(batch.ids).to(self.encoder.dtype)
-        levels = [
-            level.to(self.join.weight.dtype) for level in self.encoder.levels(embedded, batch.is_piece, self.third)
-        ]
-        states = levels[-1]
-        shown = batch.is_piece[..., None].to(states.dtype)
-        sizes = shown.sum(1)
-        means = [(level * shown).sum(1) / sizes for level in levels]
-        rows = torch.arange(len(batch.ids), device=batch.ids.device)[:, None]
-        words = torch.cat([states[rows, batch.first], states[rows, batch.last]], dim=-1)
-        joined = functional.gelu(self.join(self.drop(words)))
-        return Read(joined, torch.cat(means, dim=-1), sizes[:, 0])
+        levels = self.encoder.levels(embedded, batch, self.third)
+        means = [_mean(level.states.float(), level.is_there) for level in levels]
+        words = functional.gelu(self.word(self.drop(levels[-1].states.float())))
+        return Read(words, torch.cat(means, dim=-1), batch.is_piece.sum(1).float())
 
     def marks(self, words: Tensor) -> Tensor:
         result: Tensor = self.mark(self.drop(words))
@@ -91,6 +84,12 @@ class Semantics(nn.Module):
         """`passages` (passages, THIRDS * width) are means of their sentences' vectors, weighted by size."""
         result: Tensor = self.topic(self.drop(functional.gelu(self.topic_hidden(self.drop(passages)))))
         return result
+
+
+def _mean(states: Tensor, is_there: Tensor) -> Tensor:
+    """Of each text, (texts, width)."""
+    shown = is_there[..., None].to(states.dtype)
+    return (states * shown).sum(1) / shown.sum(1)
 
 
 class Span(NamedTuple):

@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import stanza
+import torch
 from stanza import Document as StanzaDocument
 from stanza.models.common.foundation_cache import FoundationCache
 
 from pipeline.models import faster
 from pipeline.models.bundle import Bundle, BundleError, Processor, Role, stage_of
+from pipeline.models.cutting import Cut
 from pipeline.models.semantics import Span
+from pipeline.models.tokenizing import Tokenizer
 
 VECTORS = "vectors.pt"
 # What the files are called, unless the manifest says it.
@@ -52,6 +55,40 @@ class StanzaTagger:
         ]
 
 
+class StanzaAnnotator:
+    """Tags, lemmas and trees, and words of tokens that are several, by Stanza's processors in order."""
+
+    def __init__(self, processors: Sequence[Any]) -> None:
+        self.processors = processors
+
+    @torch.inference_mode()
+    def annotate(self, cut: Sequence[Cut]) -> list[Any]:
+        """Stanza's documents."""
+        documents = [_document(each) for each in cut]
+        for processor in self.processors:
+            documents = processor.bulk_process(documents)
+        return documents
+
+
+def _document(cut: Cut) -> StanzaDocument:
+    return StanzaDocument(
+        [
+            [
+                {
+                    "id": (number,),
+                    "text": token.text,
+                    "start_char": token.start,
+                    "end_char": token.end,
+                    **({"misc": "MWT=Yes"} if token.is_several else {}),
+                }
+                for number, token in enumerate(sentence, 1)
+            ]
+            for sentence in cut.sentences
+        ],
+        text=cut.text,
+    )
+
+
 class StanzaModels:
     """What Stanza makes of a bundle. `foundation` keeps what its parts share: vectors and character models."""
 
@@ -60,20 +97,21 @@ class StanzaModels:
         self._foundation = foundation
         self._parts: Mapping[Processor, Mapping[Role, str]] = bundle.manifest.processors or _USUAL
 
-    def tokenizer(self) -> Any:
-        """Texts to sentences and tokens."""
-        return self._parser.processors["tokenize"]
+    def tokenizer(self) -> Tokenizer:
+        return Tokenizer(self._parser.processors["tokenize"])
 
-    def annotators(self) -> tuple[Any, ...]:
-        """Words of multi-word tokens, tags, lemmas, trees: what there is for the language, in order."""
+    def annotator(self) -> StanzaAnnotator:
+        """Of what there is for the language."""
         processors = self._parser.processors
         if "pos" not in processors:
             self._options("pos")  # which says that there is no model
         names = ("mwt", "pos", "lemma", "depparse")  # a language without multi-word tokens has no mwt
-        return tuple(
-            faster.BoundedLemmas(processors[name]) if name == "lemma" else processors[name]
-            for name in names
-            if name in processors
+        return StanzaAnnotator(
+            [
+                faster.BoundedLemmas(processors[name]) if name == "lemma" else processors[name]
+                for name in names
+                if name in processors
+            ]
         )
 
     def tagger(self) -> StanzaTagger:
@@ -112,10 +150,11 @@ class StanzaModels:
         return str(self._bundle.path(name))
 
 
-def open_tokenizer(model: Path, language: str) -> Any:
-    """Stanza's tokenizer alone, from its file."""
+def open_tokenizer(model: Path, language: str) -> Tokenizer:
+    """The tokenizer alone, from its file."""
     options = {"tokenize_model_path": str(model)}
-    return _open(model.parent, language, ("tokenize",), FoundationCache(), options).processors["tokenize"]
+    opened = _open(model.parent, language, ("tokenize",), FoundationCache(), options)
+    return Tokenizer(opened.processors["tokenize"])
 
 
 def _open(

@@ -36,22 +36,28 @@ class Inventory(msgspec.Struct, frozen=True):
 
 
 class Biaffine(nn.Module):
-    """Scores of all pairs of words: `u W v + U u + V v + b`, `outputs` of them a pair."""
+    """Scores of pairs of words: `u W v + U u + V v + b`, `outputs` of them a pair.
+
+    All of `u W + V`, and `U u + b` as its last entry, is one linear layer: so it is computed in what is fast.
+    """
 
     def __init__(self, size: int, outputs: int) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(outputs, size + 1, size + 1))
+        self.left = nn.Linear(size, outputs * (size + 1))
+        nn.init.zeros_(self.left.weight)
+        nn.init.zeros_(self.left.bias)
 
     def forward(self, dependent: Tensor, head: Tensor) -> Tensor:
-        """(texts, words, size) twice to (texts, outputs, words, words)."""
-        left = _with_one(dependent)[:, None] @ self.weight
-        return left @ _with_one(head)[:, None].transpose(-1, -2)
+        """(texts, words, size) twice to (texts, words, words), a row a dependent; for one output."""
+        left = self.left(dependent)
+        result: Tensor = left[..., :-1] @ head.transpose(-1, -2) + left[..., -1:]
+        return result
 
     def of_pairs(self, dependent: Tensor, head: Tensor) -> Tensor:
         """Pairs side by side: (pairs, size) twice to (pairs, outputs)."""
-        outputs, size, _ = self.weight.shape
-        left = _with_one(dependent) @ self.weight.permute(1, 0, 2).reshape(size, outputs * size)
-        return (left.view(-1, outputs, size) @ _with_one(head)[..., None]).squeeze(-1)
+        left = self.left(dependent).view(len(dependent), -1, head.shape[1] + 1)
+        result: Tensor = (left[..., :-1] @ head[..., None]).squeeze(-1) + left[..., -1]
+        return result
 
 
 class Syntax(nn.Module):
@@ -65,14 +71,14 @@ class Syntax(nn.Module):
         super().__init__()
         width, hidden = shape.width, self.HIDDEN
         self.encoder = Encoder(shape, dropout)
-        self.join = nn.Linear(2 * width, width)
+        self.word = nn.Linear(width, width)
         self.convention_of = nn.Linear(width, len(inventory.conventions))
         self.conventions = nn.Embedding(len(inventory.conventions), width)
         self.tag_hidden = nn.Linear(width, hidden)
         self.tag_own = nn.Linear(hidden, len(inventory.tags))
         parts = inventory.parts()
         self.register_buffer("parts", parts, persistent=False)
-        self.tag_parts = nn.Linear(hidden, parts.shape[1])
+        self.tag_parts: nn.Linear | None = nn.Linear(hidden, parts.shape[1])
         self.script_hidden = nn.Linear(width, hidden)
         self.script = nn.Linear(hidden, len(inventory.scripts))
         self.arc_dependent = nn.Linear(width, hidden)
@@ -85,12 +91,9 @@ class Syntax(nn.Module):
 
     def read(self, embeddings: Embeddings, batch: Batch) -> Tensor:
         """The words in their sentence: (texts, words, width)."""
-        embedded = embeddings(batch.ids).to(self.encoder.dtype)
-        states = self.encoder(embedded, batch.is_piece).to(self.join.weight.dtype)
-        rows = torch.arange(len(batch.ids), device=batch.ids.device)[:, None]
-        words = torch.cat([states[rows, batch.first], states[rows, batch.last]], dim=-1)
-        joined: Tensor = functional.gelu(self.join(self.drop(words)))
-        return joined
+        states = self.encoder(embeddings(batch.ids).to(self.encoder.dtype), batch).float()
+        result: Tensor = functional.gelu(self.word(self.drop(states)))
+        return result
 
     def convention(self, words: Tensor, is_word: Tensor) -> Tensor:
         """Unnormalised scores of each text's convention, (texts, conventions)."""
@@ -105,8 +108,16 @@ class Syntax(nn.Module):
 
     def tags(self, words: Tensor) -> Tensor:
         hidden = self.drop(functional.gelu(self.tag_hidden(words)))
-        result: Tensor = self.tag_own(hidden) + self.tag_parts(hidden) @ self.parts.T
-        return result
+        result: Tensor = self.tag_own(hidden)
+        return result if self.tag_parts is None else result + self.tag_parts(hidden) @ self.parts.T
+
+    @torch.no_grad()
+    def fold(self) -> None:
+        """Put what is known of a tag by its parts into what is known of it itself; the scores stay the same."""
+        assert self.tag_parts is not None
+        self.tag_own.weight.add_(self.parts @ self.tag_parts.weight)
+        self.tag_own.bias.add_(self.parts @ self.tag_parts.bias)
+        self.tag_parts = None
 
     def scripts(self, words: Tensor) -> Tensor:
         result: Tensor = self.script(self.drop(functional.gelu(self.script_hidden(words))))
@@ -115,20 +126,13 @@ class Syntax(nn.Module):
     def heads(self, words: Tensor, is_word: Tensor) -> Tensor:
         dependent = self.drop(functional.gelu(self.arc_dependent(words)))
         head = self.drop(functional.gelu(self.arc_head(words)))
-        scores = self.arc(dependent, head)[:, 0]
+        scores = self.arc(dependent, head)
         own = torch.eye(words.shape[1], dtype=torch.bool, device=words.device)
         result: Tensor = scores.masked_fill(~is_word[:, None, :] | own, float("-inf"))
         return result
 
     def relations(self, words: Tensor, heads: Tensor) -> Tensor:
-        """Of every word to its head: `heads` (texts, words) to (texts, words, relations)."""
+        """Of words to their heads: (pairs, width) twice to (pairs, relations)."""
         dependent = self.drop(functional.gelu(self.relation_dependent(words)))
-        head = self.drop(functional.gelu(self.relation_head(words)))
-        chosen = head.gather(1, heads[..., None].expand_as(head))
-        flat = self.relation.of_pairs(dependent.flatten(0, 1), chosen.flatten(0, 1))
-        result: Tensor = flat.view(*heads.shape, -1)
-        return result
-
-
-def _with_one(states: Tensor) -> Tensor:
-    return functional.pad(states, (0, 1), value=1.0)
+        head = self.drop(functional.gelu(self.relation_head(heads)))
+        return self.relation.of_pairs(dependent, head)

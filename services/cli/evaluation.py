@@ -54,7 +54,7 @@ def errors(
     json: Json = None,
 ) -> None:
     """Count what a bundle takes for what, on data that is there to develop on: the most frequent first."""
-    from pipeline.models.evaluate.errors import confusions
+    from pipeline.models.evaluate.errors import TREEBANK, confusions, has_learned_from_it
     from pipeline.models.evaluate.reading import Reader
     from pipeline.models.evaluate.treebank import EvaluationError
 
@@ -64,6 +64,8 @@ def errors(
             found = confusions(Reader(chosen), data, parts, most, contexts, status.update)
     except EvaluationError as error:
         refuse(str(error))
+    if "parse" in parts and has_learned_from_it(chosen.manifest):
+        err.print(f"[yellow]{chosen.manifest.name} has learned from {TREEBANK}: it errs less there than elsewhere[/]")
     _show_confusions(found)
     _write(json, found)
 

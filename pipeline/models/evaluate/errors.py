@@ -15,6 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from pipeline import conllu
+from pipeline.models.bundle import Manifest
 from pipeline.models.evaluate import entities, iob, treebank
 from pipeline.models.evaluate.iob import Span
 from pipeline.models.evaluate.reading import Reader
@@ -24,6 +25,7 @@ Tell = Callable[[str], None]
 
 TREEBANK = "uk_parlamint-ud-dev.conllu"
 ENTITIES = "ner-uk-v2.train.iob"
+PARSER = "syntax.safetensors"  # as the manifest names it
 NOTHING = "-"
 OTHER_EDGES = "other edges"
 _AROUND = 4  # words on either side of a context
@@ -84,6 +86,13 @@ def confusions(
         tell(f"NER-UK 2.0, dev part: {len(dev)} documents")
         tables.append(of_entities(dev, entities.pairs(reader, dev), most, contexts))
     return Confusions(tuple(tables))
+
+
+def has_learned_from_it(manifest: Manifest) -> bool:
+    """Whether the bundle's parser learned from the treebank that its errors are counted on: it errs less there."""
+    training = manifest.training.get(PARSER)
+    learned = training.settings.get("treebanks", {}).values() if training else ()
+    return any(Path(name).name == TREEBANK for names in learned for name in names)
 
 
 class Aligned(NamedTuple):

@@ -6,7 +6,7 @@ import importlib
 import re
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -32,7 +32,7 @@ from pipeline.models.train.recipe import Recipe, RecipeError, digests
 from pipeline.models.train.semantics import Examples, SemanticsTask
 from pipeline.models.train.syntax import SyntaxTask, documents_of, inventory_of, treebanks_of
 from pipeline.models.train.tokenizer import train_tokenizer
-from pipeline.models.train.treebank import read_trees
+from pipeline.models.train.treebank import own_trees, read_trees
 
 TOKENIZER = "tokenize.pt"
 Header = TypeVar("Header", bound=msgspec.Struct)
@@ -131,11 +131,13 @@ def dictionary(workshop: Workshop) -> Training:
 def syntax(workshop: Workshop) -> Training:
     recipe = workshop.recipe.syntax
     files = [name for names in (*recipe.treebanks.values(), *recipe.chosen_by.values()) for name in names]
-    found = workshop.digests(files, annotating.FILE)
+    found = workshop.digests(files, annotating.FILE) | _labels(recipe.own_trees.values())
     treebanks = treebanks_of({name: workshop.paths(own) for name, own in recipe.treebanks.items()})
     inventory = inventory_of(treebanks)
+    for name, labels in recipe.own_trees.items():
+        treebanks[name] += own_trees(labelled.OWN / labels, workshop.data)
     embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
-    shape = _shape(embeddings, recipe.settings.layers)
+    shape = _shape(embeddings, recipe.settings.layers, recipe.settings.by_word)
     torch.manual_seed(workshop.recipe.seed)
     model = Syntax(shape, inventory, recipe.settings.dropout)
     model.encoder.load_state_dict(start)
@@ -166,15 +168,14 @@ def semantics(workshop: Workshop) -> Training:
     if recipe is None:
         raise RecipeError("the recipe has no part [semantics]: names, tone and topics are not learned by it")
     found = workshop.digests([recipe.names, recipe.tones, recipe.topics, recipe.taxonomy], reader.FILE)
-    own = [name for name in (recipe.own_tones, recipe.own_topics, recipe.own_passages) if name]
-    found |= {f"labels/{name}": digest for name, digest in digests(labelled.OWN, own).items()}
+    found |= _labels((recipe.own_names, recipe.own_tones, recipe.own_topics, recipe.own_passages))
     cutter = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language)
-    names, scored_names = examples.names(cutter, workshop.data / recipe.names)
+    names, scored_names = examples.names(cutter, recipe, workshop.data)
     labels, topics = examples.labels(recipe, workshop.data, names)
     tones, scored_tones = examples.tones(cutter, recipe, workshop.data)
     passages, scored_passages = examples.passages(cutter, recipe, workshop.data, labels.topics)
     embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
-    shape = _shape(embeddings, recipe.settings.layers)
+    shape = _shape(embeddings, recipe.settings.layers, recipe.settings.by_word)
     torch.manual_seed(workshop.recipe.seed)
     model = Semantics(shape, labels, recipe.settings.dropout)
     model.encoder.load_state_dict(start)
@@ -202,6 +203,11 @@ def semantics(workshop: Workshop) -> Training:
     about = reader.About(shape, labels, tuple(topics))
     weights.save(workshop.bundle / reader.FILE, model.cpu().state_dict(), about)
     return _trained(recipe, found, curve, workshop.device)
+
+
+def _labels(names: Iterable[str]) -> dict[str, str]:
+    """Digests of the project's own labels."""
+    return {f"labels/{name}": digest for name, digest in digests(labelled.OWN, filter(None, names)).items()}
 
 
 # In the order in which they can be made: the last cuts its texts with the tokenizer of the bundle.
@@ -242,9 +248,9 @@ def _expect(is_alike: bool, workshop: Workshop) -> None:
         )
 
 
-def _shape(embeddings: Embeddings, layers: int) -> Shape:
+def _shape(embeddings: Embeddings, layers: int, by_word: int = 0) -> Shape:
     table = embeddings.pieces.weight
-    return Shape(layers, width=table.shape[1], pieces=len(table))
+    return Shape(layers, by_word, width=table.shape[1], pieces=len(table))
 
 
 def _prepare(model: nn.Module, embeddings: Embeddings, device: str) -> None:

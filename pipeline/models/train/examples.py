@@ -13,17 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import torch
-from stanza import Document as StanzaDocument
 
 from pipeline.models.evaluate import iob
 from pipeline.models.reader import TopicLabel
 from pipeline.models.semantics import Labels, Span
+from pipeline.models.tokenizing import Tokenizer
 from pipeline.models.train import labelled
 from pipeline.models.train.recipe import SemanticsRecipe
 from pipeline.models.train.semantics import UNKNOWN, Marked, Passage, Toned
 from pipeline.plain import PlainText
-from pipeline.stages.parse import with_bounded_sentences
 
 TONES = ("negative", "neutral", "positive")
 _TEXTS = 100
@@ -42,32 +40,43 @@ class _Topic(msgspec.Struct):
     retired: Any = None
 
 
-def cut(tokenizer: Any, texts: Sequence[str]) -> Iterator[list[Sentence]]:
-    """Texts to sentences of tokens, as the parse stage does; `tokenizer` is Stanza's."""
+def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[list[Sentence]]:
+    """Texts to sentences of tokens, as the parse stage does."""
     for at in range(0, len(texts), _TEXTS):
         plains = [PlainText(text) for text in texts[at : at + _TEXTS]]
-        with torch.inference_mode():
-            documents = tokenizer.bulk_process([StanzaDocument([], text=plain.text) for plain in plains])
-        for plain, document in zip(plains, documents, strict=True):
+        for plain, said in zip(plains, tokenizer.cut([plain.text for plain in plains]), strict=True):
             yield [
-                tuple((token.text, *plain.span(token.start_char, token.end_char)) for token in sentence.tokens)
-                for sentence in with_bounded_sentences(document).sentences
+                tuple((token.text, *plain.span(token.start, token.end)) for token in sentence)
+                for sentence in said.bounded().sentences
             ]
 
 
-def names(tokenizer: Any, path: Path) -> tuple[list[Marked], list[Marked]]:
+def names(tokenizer: Tokenizer, recipe: SemanticsRecipe, data: Path) -> tuple[list[Marked], list[Marked]]:
     """Sentences with their names, to learn from and to score by."""
-    documents = iob.read_iob(path)
+    documents = iob.read_iob(data / recipe.names)
     known: list[Marked] = []
     chosen_by: list[Marked] = []
     for number, (gold, sentences) in enumerate(
         zip(documents, cut(tokenizer, [document.text for document in documents]), strict=True)
     ):
-        for sentence in sentences:
-            marks = iob.tags([(start, end) for _, start, end in sentence], gold.entities)
-            marked = Marked(tuple(form for form, *_ in sentence), tuple(Span(*span) for span in iob.spans(marks)))
-            (chosen_by if iob.is_dev(number) else known).append(marked)
+        (chosen_by if iob.is_dev(number) else known).extend(_marked(sentences, gold.entities))
+    own = list(labelled.read_places(labelled.OWN / recipe.own_names, data, "names")) if recipe.own_names else []
+    for text, sentences in zip(own, cut(tokenizer, [text.text for text in own]), strict=True):
+        known += _marked(sentences, [_entity(label) for label in text.labels])
     return known, chosen_by
+
+
+def _marked(sentences: Sequence[Sentence], entities: Sequence[iob.Span]) -> Iterator[Marked]:
+    for sentence in sentences:
+        marks = iob.tags([(start, end) for _, start, end in sentence], entities)
+        yield Marked(tuple(form for form, *_ in sentence), tuple(Span(*span) for span in iob.spans(marks)))
+
+
+def _entity(label: str) -> iob.Span:
+    """Of `START-END:TYPE`, characters of the text it stands in."""
+    place, _, type_ = label.partition(":")
+    start, _, end = place.partition("-")
+    return iob.Span(int(start), int(end), type_)
 
 
 def labels(recipe: SemanticsRecipe, data: Path, known: Sequence[Marked]) -> tuple[Labels, list[TopicLabel]]:
@@ -85,7 +94,7 @@ def labels(recipe: SemanticsRecipe, data: Path, known: Sequence[Marked]) -> tupl
     return Labels(tuple(types), TONES, tuple(label.id for label in topics)), topics
 
 
-def tones(tokenizer: Any, recipe: SemanticsRecipe, data: Path) -> tuple[list[Toned], list[Toned]]:
+def tones(tokenizer: Tokenizer, recipe: SemanticsRecipe, data: Path) -> tuple[list[Toned], list[Toned]]:
     texts = [
         text for text in labelled.read_table(data / recipe.tones, "label") if not labelled.is_held_back(text.source)
     ]
@@ -100,7 +109,7 @@ def tones(tokenizer: Any, recipe: SemanticsRecipe, data: Path) -> tuple[list[Ton
 
 
 def passages(
-    tokenizer: Any, recipe: SemanticsRecipe, data: Path, topics: Sequence[str]
+    tokenizer: Tokenizer, recipe: SemanticsRecipe, data: Path, topics: Sequence[str]
 ) -> tuple[list[Passage], list[Passage]]:
     second = labelled.read_second_level(labelled.OWN / recipe.own_topics) if recipe.own_topics else {}
     texts = [

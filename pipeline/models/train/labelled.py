@@ -38,17 +38,20 @@ def read_table(path: Path, column: str) -> list[Text]:
 
 def read_second_level(path: Path) -> dict[str, tuple[str, ...]]:
     """Id of a passage -> its topics of the second level, which may be none."""
-    return {row["id"]: () if row["topics"] == "-" else tuple(row["topics"].split(",")) for row in _rows(path)}
+    return {row["id"]: _labels(row["topics"]) for row in _rows(path)}
 
 
 def read_places(path: Path, data: Path, column: str) -> Iterator[Text]:
-    """Stretches of documents of `data`, with what `column` says of them. Documents that `data` lacks are left out."""
+    """Stretches of documents of `data`, with what `column` says of them, `-` being nothing.
+
+    Documents that `data` lacks are left out.
+    """
     rows = list(_rows(path))
     texts = _documents(data, {row["source"] for row in rows})
     for row in rows:
         if row["source"] in texts:
             text = texts[row["source"]][int(row["start"]) : int(row["end"])]
-            yield Text(row["source"], tuple(row[column].split(",")), text)
+            yield Text(row["source"], _labels(row[column]), text)
 
 
 def read_texts(path: Path) -> Iterator[str]:
@@ -83,6 +86,10 @@ def _documents(data: Path, wanted: set[str]) -> dict[str, str]:
                 elif line.startswith("# text = ") and name in wanted:
                     texts[name] = line.removeprefix("# text = ").strip()
     return texts
+
+
+def _labels(column: str) -> tuple[str, ...]:
+    return () if column == "-" else tuple(column.split(","))
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -28,6 +28,7 @@ class SyntaxRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: int
     treebanks: dict[str, tuple[str, ...]]  # convention -> CoNLL-U files
     chosen_by: dict[str, tuple[str, ...]]  # the same, for the scores that are told while training
+    own_trees: dict[str, str] = {}  # of the project's labels, heads and relations alone
     settings: syntax.Settings = syntax.Settings()
     rates: Rates = Rates()
     keep_whole: frozenset[str] = frozenset()
@@ -39,7 +40,8 @@ class SemanticsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tones: str  # a table with sentences and their label
     topics: str  # a table with passages and their topics
     taxonomy: str  # IPTC Media Topics as JSON
-    own_tones: str = ""  # of the project's labels
+    own_names: str = ""  # of the project's labels, and so the others
+    own_tones: str = ""
     own_topics: str = ""  # of the second level, for the passages of `topics`
     own_passages: str = ""  # topics of both levels
     settings: semantics.Settings = semantics.Settings()

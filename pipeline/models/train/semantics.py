@@ -20,7 +20,7 @@ from pipeline.models.encoder import Embeddings
 from pipeline.models.pieces import Batch, Pieces
 from pipeline.models.semantics import Labels, MarkReader, Semantics, Span, marks_of
 from pipeline.models.train import heads
-from pipeline.models.train.loop import batches_by_size, on_device
+from pipeline.models.train.loop import batches_by_size, mixed, on_device
 
 _SMALL = 0.03  # of the sentences are read without capitals, as speech recognisers write
 _MOST_PIECES = 250  # of a sentence that is learned from
@@ -34,6 +34,7 @@ Floats = NDArray[np.float32]
 
 class Settings(msgspec.Struct, frozen=True):
     layers: int = 12
+    by_word: int = 8  # of the layers, those that read words
     dropout: float = 0.1
     pieces_a_batch: int = 1_100
     # Batches an epoch of each: what is rare in the data is seen more often than its share.
@@ -169,7 +170,7 @@ class SemanticsTask:
         """
         model = self.model
         passages = [*self._passages, *self._chosen_by.passages]
-        vectors = torch.cat([self._vector(passage) for passage in passages])
+        vectors = self._vectors(passages)
         topics = torch.tensor([passage.topics for passage in passages], device=self._device)
         fold = torch.tensor([zlib.crc32(passage.source.encode()) % _FOLDS for passage in passages])
         told = torch.zeros(topics.shape)
@@ -188,11 +189,18 @@ class SemanticsTask:
         return told.numpy(), (topics > 0).float().cpu().numpy()
 
     @torch.no_grad()
-    def _vector(self, passage: Passage) -> Tensor:
-        """Of one passage: shape (1, THIRDS * width)."""
-        batch = on_device(self._prepare_topics([passage]), self._device)
-        read = self.model.read(self._embeddings, batch.batch)
-        return passage_vectors(read.texts.float(), read.sizes, batch.share)
+    def _vectors(self, passages: Sequence[Passage]) -> Tensor:
+        """(passages, THIRDS * width)."""
+        sizes = [_size(self._pieces, passage) for passage in passages]
+        result: list[Tensor] = [torch.empty(0)] * len(passages)
+        for chosen in batches_by_size(sizes, self._settings.pieces_a_batch, random.Random(0)):
+            batch = on_device(self._prepare_topics([passages[at] for at in chosen]), self._device)
+            with mixed(self._device):
+                read = self.model.read(self._embeddings, batch.batch)
+            vectors = passage_vectors(read.texts.float(), read.sizes.float(), batch.share)
+            for at, vector in zip(chosen, vectors, strict=True):
+                result[at] = vector
+        return torch.stack(result)
 
     def score(self) -> dict[str, float]:
         """On the part that chooses: F1 of names (exact spans), and of tone (mean of three)."""

@@ -29,6 +29,7 @@ _NOTHING = -100
 
 class Settings(msgspec.Struct, frozen=True):
     layers: int = 8
+    by_word: int = 4  # of the layers, those that read words
     dropout: float = 0.1
     pieces_a_batch: int = 1_100
     relation_weight: float = 1.0
@@ -40,10 +41,11 @@ class Example(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A batch as tensors, (texts, words) each; word 0 is the root and teaches nothing."""
+    """A batch as tensors, (texts, words) where nothing else is said; word 0 is the root and teaches nothing."""
 
     batch: Batch
-    conventions: Tensor
+    conventions: Tensor  # (texts,)
+    told: Tensor  # (texts,): the same, where a convention is to be told from the text
     tags: Tensor
     scripts: Tensor
     heads: Tensor
@@ -106,15 +108,16 @@ class SyntaxTask:
         model, settings = self.model, self._settings
         batch = on_device(batch, self._device)
         words = model.read(self._embeddings, batch.batch).float()
-        told = functional.cross_entropy(model.convention(words, batch.batch.is_word), batch.conventions)
+        told = _known(model.convention(words, batch.batch.is_word), batch.told)
         words = model.under(words, batch.conventions)
         is_real = batch.batch.is_word.clone()
         is_real[:, 0] = False
         real = words[is_real]
-        tags = functional.cross_entropy(model.tags(real), batch.tags[is_real])
-        edits = functional.cross_entropy(model.scripts(real), batch.scripts[is_real], ignore_index=_NOTHING)
+        tags = _known(model.tags(real), batch.tags[is_real])
+        edits = _known(model.scripts(real), batch.scripts[is_real])
         arcs = functional.cross_entropy(model.heads(words, batch.batch.is_word)[is_real], batch.heads[is_real])
-        relations = functional.cross_entropy(model.relations(words, batch.heads)[is_real], batch.relations[is_real])
+        heads = words.gather(1, batch.heads[..., None].expand_as(words))[is_real]
+        relations = _known(model.relations(real, heads), batch.relations[is_real])
         return tags + edits + arcs + settings.relation_weight * relations + 0.1 * told
 
     def score(self) -> dict[str, float]:
@@ -135,8 +138,7 @@ class SyntaxTask:
         model, inventory = self.model, self._inventory
         words = model.read(self._embeddings, batch)
         told = model.convention(words, batch.is_word).float().log_softmax(-1)
-        lengths = batch.is_word.sum(1, keepdim=True)
-        convention = (told * lengths).sum(0).argmax()
+        convention = told.sum(0).argmax()
         right[f"as {inventory.conventions[int(convention)]}"] += 1
         words = model.under(words, convention.expand(len(document)))
         tags, edits = model.tags(words).argmax(-1), model.scripts(words).argmax(-1)
@@ -147,7 +149,8 @@ class SyntaxTask:
             found[row, :size] = torch.from_numpy(
                 best_tree(scores[row, :size, :size].log_softmax(-1).clamp(min=-1e4).cpu().numpy())
             )
-        relations = model.relations(words, found).argmax(-1)
+        heads = words.gather(1, found[..., None].expand_as(words))
+        relations = model.relations(words.flatten(0, 1), heads.flatten(0, 1)).argmax(-1).view(found.shape)
         for row, tree in enumerate(document):
             for at, form in enumerate(tree.forms):
                 tag = inventory.tags[int(tags[row, at + 1])]
@@ -159,6 +162,9 @@ class SyntaxTask:
                 right["uas"] += is_head
                 said = inventory.relations[int(relations[row, at + 1])].split(":")[0]
                 right["las"] += is_head and said == tree.relations[at].split(":")[0]
+
+    def _script(self, form: str, lemma: str) -> int:
+        return self._scripts.get(scripts.script_of(form, lemma), _NOTHING)
 
     def _prepare(self, examples: Sequence[Example], chance: random.Random) -> Prepared:
         trees = [example.tree for example in examples]
@@ -174,15 +180,29 @@ class SyntaxTask:
         return Prepared(
             batch,
             torch.tensor([example.convention for example in examples]),
-            filled([[self._tags[tag] for tag in tree.tags] for tree in trees]),
-            filled([[self._scripts.get(script, _NOTHING) for script in _scripts(tree)] for tree in trees]),
+            # Trees of the project's follow a convention on texts of any kind.
+            torch.tensor([example.convention if example.tree.tags else _NOTHING for example in examples]),
+            filled([_or_nothing([self._tags[tag] for tag in tree.tags], tree) for tree in trees]),
+            filled(
+                [
+                    _or_nothing([self._script(*word) for word in zip(tree.forms, tree.lemmas, strict=False)], tree)
+                    for tree in trees
+                ]
+            ),
             filled([list(tree.heads) for tree in trees]),
-            filled([[self._relations[relation] for relation in tree.relations] for tree in trees]),
+            filled([[self._relations.get(relation, _NOTHING) for relation in tree.relations] for tree in trees]),
         )
 
 
-def _scripts(tree: Tree) -> list[str]:
-    return [scripts.script_of(form, lemma) for form, lemma in zip(tree.forms, tree.lemmas, strict=True)]
+def _known(scores: Tensor, true: Tensor) -> Tensor:
+    """The mean loss over those of which somebody said what is true; 0 where there are none."""
+    total = functional.cross_entropy(scores, true, ignore_index=_NOTHING, reduction="sum")
+    return total / (true != _NOTHING).sum().clamp(min=1)
+
+
+def _or_nothing(said: list[int], tree: Tree) -> list[int]:
+    """What is said of each word, if anybody said it."""
+    return said or [_NOTHING] * len(tree.forms)
 
 
 def _as_heard(forms: Sequence[str], chance: random.Random) -> list[str]:

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from pipeline.models.train.labelled import read_places
+
 
 class Tree(NamedTuple):
-    """A sentence; one entry a word in each field."""
+    """A sentence; one entry a word in each field. Lemmas and tags may be empty: nobody said them."""
 
     forms: tuple[str, ...]
     lemmas: tuple[str, ...]
@@ -30,6 +32,24 @@ def read_documents(path: Path) -> list[list[Tree]]:
             documents.append([])
         documents[-1].append(tree)
     return documents
+
+
+def own_trees(path: Path, data: Path) -> list[Tree]:
+    """Of the project's labels: `START-END:HEAD:RELATION` a word, characters of the sentence."""
+    trees = []
+    for text in read_places(path, data, "words"):
+        words = [label.split(":", 2) for label in text.labels]
+        places = [tuple(map(int, place.split("-"))) for place, _, _ in words]
+        trees.append(
+            Tree(
+                forms=tuple(text.text[start:end] for start, end in places),
+                lemmas=(),
+                tags=(),
+                heads=tuple(int(head) for _, head, _ in words),
+                relations=tuple(relation for _, _, relation in words),
+            )
+        )
+    return trees
 
 
 def _sentences(path: Path) -> Iterator[tuple[bool, Tree]]:

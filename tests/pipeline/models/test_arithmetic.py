@@ -1,4 +1,4 @@
-"""The same encoder in other arithmetic says nearly the same."""
+"""The same model in other arithmetic says nearly the same."""
 
 from pathlib import Path
 
@@ -10,9 +10,11 @@ from torch.nn import functional
 from pipeline.models import arithmetic, weights
 from pipeline.models.arithmetic import Arithmetic, Int8Embedding, Int8Linear
 from pipeline.models.bundle import Bundle
-from pipeline.models.encoder import Encoder, Shape
-from pipeline.models.neural import EMBEDDINGS
+from pipeline.models.encoder import Embeddings, Shape
+from pipeline.models.neural import EMBEDDINGS, PIECES
+from pipeline.models.pieces import Pieces
 from pipeline.models.reader import FILE, About
+from pipeline.models.semantics import Semantics
 
 
 def test_a_layer_of_8_bits_is_off_by_no_more_than_its_steps() -> None:
@@ -54,28 +56,27 @@ def test_a_table_of_8_bits_is_the_stored_one() -> None:
 
 @pytest.mark.parametrize("chosen", Arithmetic)
 @torch.inference_mode()
-def test_the_shipped_encoder_says_nearly_the_same_in_each(bundle: Bundle, chosen: Arithmetic) -> None:
+def test_the_shipped_model_says_nearly_the_same_in_each(bundle: Bundle, chosen: Arithmetic) -> None:
     stored, about = weights.load(bundle.path(FILE), About)
-    own = {name.removeprefix("encoder."): tensor for name, tensor in stored.items() if name.startswith("encoder.")}
 
-    def encoder() -> Encoder:
-        made = Encoder(about.shape)
-        made.load_state_dict(own)
+    def model() -> Semantics:
+        made = Semantics(about.shape, about.labels)
+        made.load_state_dict(stored)
         return made.eval()
 
-    embeddings, _ = weights.load(bundle.path(EMBEDDINGS), Shape)
-    torch.manual_seed(3)
-    ids = torch.randint(5, 2_000, (4, 30))
-    embedded = functional.layer_norm(
-        embeddings["pieces.weight"][ids] + embeddings["positions.weight"][:30],
-        (about.shape.width,), embeddings["norm.weight"], embeddings["norm.bias"], 1e-12,
-    )  # fmt: skip
-    exact, fitted = encoder(), encoder()
+    table, shape = weights.load(bundle.path(EMBEDDINGS), Shape)
+    embeddings = Embeddings(shape)
+    embeddings.load_state_dict(table)
+    batch = Pieces(bundle.path(PIECES)).batch(
+        [["Президент", "України", "приїхав", "до", "Вінниці", "."], ["Дякую", "!"], ["Засідання", "комітету", "."]]
+    )
+    exact, fitted = model(), model()
     arithmetic.fit(fitted, chosen)
-    said = fitted(embedded.to(fitted.dtype)).float()
-    likeness = functional.cosine_similarity(exact(embedded), said, dim=-1)
+    expected, said = (each.read(embeddings, batch) for each in (exact, fitted))
+    likeness = functional.cosine_similarity(expected.words, said.words, dim=-1)[batch.is_word]
     assert likeness.mean() > 0.995 and likeness.min() > 0.97
-    assert torch.equal(exact(embedded), said) == (chosen is Arithmetic.SINGLE)
+    assert functional.cosine_similarity(expected.texts, said.texts).min() > 0.995
+    assert torch.equal(expected.words, said.words) == (chosen is Arithmetic.SINGLE)
 
 
 def test_the_fastest_is_one_that_this_processor_has() -> None:

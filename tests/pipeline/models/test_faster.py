@@ -1,5 +1,8 @@
 """The shortcuts say what Stanza says."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +15,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from pipeline.models import faster
 from pipeline.models.neural import NeuralModels
+from pipeline.models.stanza_models import StanzaAnnotator
 from pipeline.stages import Subject
 from pipeline.stages.parse import ParseStage
 from tests.texts import document
@@ -42,10 +46,15 @@ def test_padded_sequences_are_read_as_packed_ones() -> None:
     torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)
 
 
+def processors_of(models: NeuralModels) -> Sequence[Any]:
+    assert isinstance(models.annotator, StanzaAnnotator)
+    return models.annotator.processors
+
+
 def test_the_parse_is_that_of_plain_stanza(stanza_models: NeuralModels) -> None:
     stage = ParseStage(stanza_models)
     subject = Subject(document("Олена живе у Києві. Марія хоче, щоб жила. Софія живе в Одесі. " * 5), {})
-    *_, lemmatizer, parser = stanza_models.annotators
+    *_, lemmatizer, parser = processors_of(stanza_models)
     learned = faster._copied(lemmatizer.trainer.pos_dict)
     for _ in range(2):  # the second time, lemmas are remembered
         (fast,) = stage.run([subject])
@@ -66,7 +75,7 @@ def test_the_parse_is_that_of_plain_stanza(stanza_models: NeuralModels) -> None:
 
 def test_what_is_remembered_is_bounded(stanza_models: NeuralModels, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(faster, "_LEMMAS", 10)
-    *_, lemmatizer, _ = stanza_models.annotators
+    *_, lemmatizer, _ = processors_of(stanza_models)
     bounded = faster.BoundedLemmas(lemmatizer.processor)
     learned = sum(map(len, bounded.trainer.pos_dict.values()))
     for number in range(30):

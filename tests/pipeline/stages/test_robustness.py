@@ -5,10 +5,10 @@ import pytest
 from pipeline import graph
 from pipeline.artifact import Entities, Sentiment, Topics
 from pipeline.models.bundle import Bundle
+from pipeline.models.cutting import MAX_SENTENCE_WORDS
 from pipeline.models.neural import NeuralModels
 from pipeline.plain import PlainText
 from pipeline.stages import Stage, Subject, bounded, open_stage
-from pipeline.stages.parse import MAX_SENTENCE_WORDS
 from tests.pipeline.stages.hard_texts import TEXTS
 from tests.texts import document
 

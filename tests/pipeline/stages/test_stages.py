@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from pipeline import conllu
 from pipeline.artifact import Entities, Parse, Sentiment, Topics
 from pipeline.models.bundle import Bundle
+from pipeline.models.cutting import MAX_SENTENCE_WORDS
 from pipeline.models.neural import NeuralModels
 from pipeline.stages import Subject, open_stage
 from pipeline.stages.entities import EntitiesStage
-from pipeline.stages.parse import MAX_SENTENCE_WORDS, ParseStage
+from pipeline.stages.parse import ParseStage
 from pipeline.stages.sentiment import SentimentStage
 from pipeline.stages.topics import TopicsStage, passages
 from pipeline.transcript import Segment, segment_at

@@ -1,8 +1,21 @@
 """What is taken for what."""
 
+import msgspec
+
+from pipeline.models.bundle import SHIPPED, Bundle, Manifest, Training
 from pipeline.models.evaluate import errors
 from pipeline.models.evaluate.iob import Span, Tagged, gold_document
 from tests.pipeline.models.evaluate.test_treebank import GOES, SLEEPS, TOGETHER
+
+
+def test_a_treebank_that_was_learned_from_is_known() -> None:
+    def manifest(treebank: str) -> Manifest:
+        settings = {"treebanks": {"one": ["ud/uk_parlamint-ud-train.conllu", treebank]}}
+        training = {"syntax.safetensors": Training(settings, {}, 1.0, "cpu", ()), "x": Training({}, {}, 0, "cpu", ())}
+        return msgspec.structs.replace(Bundle(SHIPPED / "uk").manifest, training=training)
+
+    assert errors.has_learned_from_it(manifest("ud/uk_parlamint-ud-dev.conllu"))
+    assert not errors.has_learned_from_it(manifest("ud/uk_zoloto-train.conllu"))
 
 
 def rows(table: errors.Table) -> list[tuple[str, str, int]]:
