@@ -1,8 +1,8 @@
 """The text encoder: BERT's layers (Devlin et al., 2019), and nothing of BERT that is not needed to read text.
 
 The lower layers read pieces of words. By then they have made of the pieces what is to be known of the word, and the
-upper layers read words: half as many states, so that they cost half as much. (That upper layers need fewer states than
-lower ones is what Dai et al., "Funnel-Transformer", 2020, found.)
+upper layers read words: fewer states, at less cost. (That upper layers need fewer states than lower ones is what Dai et
+al., "Funnel-Transformer", 2020, found.)
 
 The weights start as those of multilingual-e5-small (Wang et al., "Multilingual E5 text embeddings", 2024), whose names
 in the Hugging Face layout `from_pretrained` translates. The embeddings of word pieces are never trained: so encoders
