@@ -1,8 +1,9 @@
 """The text encoder: BERT's layers (Devlin et al., 2019), and nothing of BERT that is not needed to read text.
 
 The lower layers read pieces of words. By then they have made of the pieces what is to be known of the word, and the
-upper layers read words: fewer states, at less cost. (That upper layers need fewer states than lower ones is what Dai et
-al., "Funnel-Transformer", 2020, found.)
+upper layers may read words: fewer states, at less cost. (That upper layers need fewer states than lower ones is what
+Dai et al., "Funnel-Transformer", 2020, found.) Trees are found as well so; what a text is about is told by layers that
+all read pieces, as they were pretrained to.
 
 The weights start as those of multilingual-e5-small (Wang et al., "Multilingual E5 text embeddings", 2024), whose names
 in the Hugging Face layout `from_pretrained` translates. The embeddings of word pieces are never trained: so encoders
@@ -98,6 +99,11 @@ class Level(NamedTuple):
     is_there: Tensor  # (texts, pieces or words), False where a text is padded
 
 
+class Depths(NamedTuple):
+    levels: list[Level]
+    words: Tensor  # (texts, words, width), after the last layer
+
+
 class Encoder(nn.Module):
     def __init__(self, shape: Shape, dropout: float = 0.0) -> None:
         super().__init__()
@@ -113,13 +119,10 @@ class Encoder(nn.Module):
         return next(self.parameters()).dtype
 
     def forward(self, embedded: Tensor, batch: Batch) -> Tensor:
-        """The words as the last layer leaves them, (texts, words, width); word 0 is the text's start.
+        """The words as the last layer leaves them, (texts, words, width); word 0 is the text's start."""
+        return self.depths(embedded, batch, len(self.layers)).words
 
-        For encoders of which some layers read words.
-        """
-        return self.levels(embedded, batch, len(self.layers))[-1].states
-
-    def levels(self, embedded: Tensor, batch: Batch, every: int) -> list[Level]:
+    def depths(self, embedded: Tensor, batch: Batch, every: int) -> Depths:
         """What there is after each `every` layers; `embedded` has the shape (texts, pieces, width)."""
         states, is_there, levels = embedded, batch.is_piece, []
         hides = _hides(states, is_there)
@@ -130,7 +133,7 @@ class Encoder(nn.Module):
             states = layer(states, hides)
             if (number + 1) % every == 0:
                 levels.append(Level(states, is_there))
-        return levels
+        return Depths(levels, states if self._by_piece < len(self.layers) else self._words(states, batch))
 
     def _words(self, states: Tensor, batch: Batch) -> Tensor:
         """A word is the mean of its pieces, and what is learned of the first and the last: an ending is not a stem."""

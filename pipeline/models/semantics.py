@@ -1,11 +1,10 @@
 """What a sentence is about: names, tone and topics by one pass of an encoder and a head for each.
 
-The lower third of the layers stays that of the pretrained encoder; the others are learned. Names are told from the
-last layer's states. A sentence's vector is made of the means of its pieces' states after each third of the layers:
-what the encoder learned from a billion pairs of texts stays in the lowest, and says what a few thousand labelled
-texts could not teach. Tone is told from one, topics from the mean of a passage's. Names are runs of words, by one of
-five marks a type: a word begins, continues or ends a name, is one by itself, or is none (BIOES). Whatever the scores
-are, marks that cannot follow one another are never chosen together.
+Names are told from the last layer's words. A sentence's vector is made of the means of its pieces' states after each
+third of the layers: what the encoder learned from a billion pairs of texts changes least in the lowest, and says what
+a few thousand labelled texts could not teach. Tone is told from one, topics from the mean of a passage's. Names are
+runs of words, by one of five marks a type: a word begins, continues or ends a name, is one by itself, or is none
+(BIOES). Whatever the scores are, marks that cannot follow one another are never chosen together.
 """
 
 from __future__ import annotations
@@ -67,9 +66,9 @@ class Semantics(nn.Module):
 
     def read(self, embeddings: Embeddings, batch: Batch) -> Read:
         embedded = embeddings(batch.ids).to(self.encoder.dtype)
-        levels = self.encoder.levels(embedded, batch, self.third)
-        means = [_mean(level.states.float(), level.is_there) for level in levels]
-        words = functional.gelu(self.word(self.drop(levels[-1].states.float())))
+        depths = self.encoder.depths(embedded, batch, self.third)
+        means = [_mean(level.states.float(), level.is_there) for level in depths.levels]
+        words = functional.gelu(self.word(self.drop(depths.words.float())))
         return Read(words, torch.cat(means, dim=-1), batch.is_piece.sum(1).float())
 
     def marks(self, words: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import zlib
 from collections import Counter
@@ -16,11 +17,12 @@ from sklearn.metrics import f1_score
 from torch import Tensor
 from torch.nn import functional
 
+from pipeline.models import arithmetic
 from pipeline.models.encoder import Embeddings
 from pipeline.models.pieces import Batch, Pieces
 from pipeline.models.semantics import Labels, MarkReader, Semantics, Span, marks_of
 from pipeline.models.train import heads
-from pipeline.models.train.loop import batches_by_size, mixed, on_device
+from pipeline.models.train.loop import batches_by_size, on_device
 
 _SMALL = 0.03  # of the sentences are read without capitals, as speech recognisers write
 _MOST_PIECES = 250  # of a sentence that is learned from
@@ -34,7 +36,7 @@ Floats = NDArray[np.float32]
 
 class Settings(msgspec.Struct, frozen=True):
     layers: int = 12
-    by_word: int = 8  # of the layers, those that read words
+    by_word: int = 0  # of the layers, those that read words
     dropout: float = 0.1
     pieces_a_batch: int = 1_100
     # Batches an epoch of each: what is rare in the data is seen more often than its share.
@@ -106,7 +108,6 @@ class SemanticsTask:
         self._names = [each for each in known.names if pieces.count(each.forms) <= _MOST_PIECES]
         self._tones = [each for each in known.tones if pieces.count(each.forms) <= _MOST_PIECES]
         self._passages = known.passages
-        model.encoder.layers[: model.third].requires_grad_(False)
 
     def epoch(self, chance: random.Random) -> list[Any]:
         """A fixed number of batches of each task, in random order."""
@@ -190,13 +191,16 @@ class SemanticsTask:
 
     @torch.no_grad()
     def _vectors(self, passages: Sequence[Passage]) -> Tensor:
-        """(passages, THIRDS * width)."""
+        """(passages, THIRDS * width), computed as a worker computes them where this is one's processor."""
+        model = self.model
+        if self._device == "cpu":
+            model = copy.deepcopy(model)
+            arithmetic.fit(model)
         sizes = [_size(self._pieces, passage) for passage in passages]
         result: list[Tensor] = [torch.empty(0)] * len(passages)
         for chosen in batches_by_size(sizes, self._settings.pieces_a_batch, random.Random(0)):
             batch = on_device(self._prepare_topics([passages[at] for at in chosen]), self._device)
-            with mixed(self._device):
-                read = self.model.read(self._embeddings, batch.batch)
+            read = model.read(self._embeddings, batch.batch)
             vectors = passage_vectors(read.texts.float(), read.sizes.float(), batch.share)
             for at, vector in zip(chosen, vectors, strict=True):
                 result[at] = vector

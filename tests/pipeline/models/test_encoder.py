@@ -54,7 +54,7 @@ def test_it_computes_what_a_bert_computes(folder: Path) -> None:
         layers.append(theirs)
     batch = batch_of([1, 1, 1], [1])
     expected = embedded = embeddings(batch.ids)
-    for layer, (states, is_there) in zip(layers, encoder.levels(embedded, batch, every=1), strict=True):
+    for layer, (states, is_there) in zip(layers, encoder.depths(embedded, batch, every=1).levels, strict=True):
         expected = layer(expected, src_key_padding_mask=~batch.is_piece)
         assert torch.equal(is_there, batch.is_piece)
         assert torch.allclose(states[is_there], expected[is_there], atol=1e-5)
@@ -66,12 +66,22 @@ def test_upper_layers_read_words(folder: Path) -> None:
     embeddings, encoder = opened(folder, 2, by_word=1)
     batch = batch_of([2, 1, 3], [1, 1])
     embedded = embeddings(batch.ids)
-    lower, upper = encoder.levels(embedded, batch, every=1)
+    (lower, upper), read = encoder.depths(embedded, batch, every=1)
     assert lower.states.shape[1] == 8 and torch.equal(upper.is_there, batch.is_word)
     pieces = lower.states[0]
     words = torch.stack([pieces[0], pieces[1:3].mean(0), pieces[3], pieces[4:7].mean(0)])
     assert torch.allclose(upper.states[0], encoder.layers[1](words[None], None)[0], atol=1e-5)
-    assert torch.equal(encoder(embedded, batch), upper.states)
+    assert torch.equal(read, upper.states) and torch.equal(encoder(embedded, batch), read)
+
+
+@torch.no_grad()
+def test_layers_that_all_read_pieces_leave_words_too(folder: Path) -> None:
+    embeddings, encoder = opened(folder, 2, by_word=0)
+    batch = batch_of([2, 1, 3])
+    (_, upper), words = encoder.depths(embeddings(batch.ids), batch, every=1)
+    pieces = upper.states[0]
+    expected = torch.stack([pieces[0], pieces[1:3].mean(0), pieces[3], pieces[4:7].mean(0)])
+    assert torch.allclose(words[0], expected, atol=1e-5)
 
 
 @torch.no_grad()
