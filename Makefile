@@ -42,6 +42,9 @@ bench: $(READY) ## What queue and store cost, against the stages alone; DOCUMENT
 bench-models: $(READY) ## Speed, memory and size of a bundle; DATA=..., ARGS='--against FOLDER --udpipe MODEL'
 	$(BIN)/python -m tests.bench.models --data $(DATA) $(ARGS)
 
+bench-untouched: $(READY) ## Tone and topics by linear classifiers over an untouched encoder; DATA=..., ENCODER=...
+	$(BIN)/python -m tests.bench.untouched --data $(DATA) --encoder $(ENCODER)
+
 bench-robustness: $(READY) ## Seconds and memory for odd texts of a megabyte; ARGS='--characters 100000 --text digits'
 	$(BIN)/python -m tests.bench.robustness $(ARGS)
 
