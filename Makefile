@@ -42,7 +42,7 @@ bench: $(READY) ## What queue and store cost, against the stages alone; DOCUMENT
 bench-models: $(READY) ## Speed, memory and size of a bundle; DATA=..., ARGS='--against FOLDER --udpipe MODEL'
 	$(BIN)/python -m tests.bench.models --data $(DATA) $(ARGS)
 
-bench-untouched: $(READY) ## Tone and topics by linear classifiers over an untouched encoder; DATA=..., ENCODER=...
+bench-untouched: $(READY) ## Tone and topics by classifiers over an untouched encoder; DATA=..., ENCODER=...
 	$(BIN)/python -m tests.bench.untouched --data $(DATA) --encoder $(ENCODER)
 
 bench-robustness: $(READY) ## Seconds and memory for odd texts of a megabyte; ARGS='--characters 100000 --text digits'

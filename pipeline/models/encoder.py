@@ -2,8 +2,7 @@
 
 The lower layers read pieces of words. By then they have made of the pieces what is to be known of the word, and the
 upper layers may read words: fewer states, at less cost. (That upper layers need fewer states than lower ones is what
-Dai et al., "Funnel-Transformer", 2020, found.) Trees are found as well so; what a text is about is told by layers that
-all read pieces, as they were pretrained to.
+Dai et al., "Funnel-Transformer", 2020, found.) What is lost by it, and gained, docs/models.md tells.
 
 The weights start as those of multilingual-e5-small (Wang et al., "Multilingual E5 text embeddings", 2024), whose names
 in the Hugging Face layout `from_pretrained` translates. The embeddings of word pieces are never trained: so encoders

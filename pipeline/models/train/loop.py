@@ -78,7 +78,7 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
         batches = task.epoch(random.Random(f"{run.seed}.{at.epoch}"))
         model.train()
         for batch in batches[at.batch :]:
-            with mixed(run.device):
+            with _mixed(run.device):
                 loss = task.loss(batch)
             torch.autograd.backward(loss)
             optimizer.step()
@@ -101,7 +101,7 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
         at.epoch, at.batch = at.epoch + 1, 0
         if at.epoch % run.score_every == 0 or at.epoch == run.epochs:
             model.eval()
-            with torch.inference_mode(), mixed(run.device):
+            with torch.inference_mode(), _mixed(run.device):
                 scores = {"epoch": float(at.epoch), **task.score(), "minutes": (time.monotonic() - begun) / 60}
             at.curve.append(scores)
             say(" ".join(f"{name} {value:.4g}" for name, value in scores.items()))
@@ -109,11 +109,10 @@ def train(model: nn.Module, task: Task, run: Run, settings: object, tell: Tell) 
         progress.save(optimizer, at)
     model.eval()
     optimizer.restore_precision()
-    model.float()  # what was not learned, too
     return at.curve
 
 
-def mixed(device: str) -> torch.autocast:
+def _mixed(device: str) -> torch.autocast:
     """Where an encoder that is computed in bfloat16 meets what is not."""
     return torch.autocast(device, torch.bfloat16, enabled=precision(device) is torch.bfloat16)
 
@@ -128,7 +127,7 @@ class Optimizer:
     """AdamW over single-precision copies, with a rate that rises, then falls to nothing by a straight line."""
 
     def __init__(self, model: nn.Module, rates: Rates, steps: int) -> None:
-        self._named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
+        self._named = list(model.named_parameters())
         self._masters = [parameter.detach().clone().float() for _, parameter in self._named]
         groups = [
             {

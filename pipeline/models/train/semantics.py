@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 
 class Settings(msgspec.Struct, frozen=True):
     layers: int = 12
-    by_word: int = 0  # of the layers, those that read words
+    by_word: int = 8  # of the layers, those that read words
     dropout: float = 0.1
     pieces_a_batch: int = 1_100
     # Batches an epoch of each: what is rare in the data is seen more often than its share.
@@ -191,20 +191,23 @@ class SemanticsTask:
 
     @torch.no_grad()
     def _vectors(self, passages: Sequence[Passage]) -> Tensor:
-        """(passages, THIRDS * width), computed as a worker computes them where this is one's processor."""
+        """(passages, THIRDS * width), on a CPU in the arithmetic of a worker there: such the head will be given."""
         model = self.model
         if self._device == "cpu":
-            model = copy.deepcopy(model)
+            model = copy.deepcopy(model)  # which is changed in place
             arithmetic.fit(model)
-        sizes = [_size(self._pieces, passage) for passage in passages]
-        result: list[Tensor] = [torch.empty(0)] * len(passages)
+        # A sentence at a time, by length: together with its passage it would be read with much padding.
+        sentences = [sentence for passage in passages for sentence in passage.sentences]
+        sizes = [self._pieces.count(sentence) for sentence in sentences]
+        vectors: dict[int, Tensor] = {}
         for chosen in batches_by_size(sizes, self._settings.pieces_a_batch, random.Random(0)):
-            batch = on_device(self._prepare_topics([passages[at] for at in chosen]), self._device)
-            read = model.read(self._embeddings, batch.batch)
-            vectors = passage_vectors(read.texts.float(), read.sizes.float(), batch.share)
-            for at, vector in zip(chosen, vectors, strict=True):
-                result[at] = vector
-        return torch.stack(result)
+            batch = on_device(self._pieces.batch([sentences[at] for at in chosen]), self._device)
+            vectors |= zip(chosen, model.read(self._embeddings, batch).texts, strict=True)
+        owner = torch.tensor([at for at, passage in enumerate(passages) for _ in passage.sentences])
+        weights = torch.tensor(sizes, dtype=torch.float32)[:, None]
+        each = torch.stack([vectors[at] for at in range(len(sentences))]).cpu() * weights
+        sums = torch.zeros(len(passages), each.shape[1]).index_add_(0, owner, each)
+        return (sums / torch.zeros(len(passages), 1).index_add_(0, owner, weights)).to(self._device)
 
     def score(self) -> dict[str, float]:
         """On the part that chooses: F1 of names (exact spans), and of tone (mean of three)."""

@@ -9,7 +9,9 @@ import torch
 from typer.testing import CliRunner
 
 from pipeline.graph import STAGES
+from pipeline.models import annotating, reader, weights
 from pipeline.models.bundle import SHIPPED, Bundle
+from pipeline.models.encoder import from_pretrained
 from pipeline.models.evaluate.reading import Reader
 from pipeline.models.train.components import FILES
 from pipeline.models.train.treebank import read_documents, read_trees
@@ -48,6 +50,15 @@ def test_what_was_trained_is_a_bundle_that_reads(made: Path) -> None:
     for sentence in subject.parse.sentences:
         assert sum(word.head == 0 for word in sentence.words) == 1
     assert set(subject.said) == set(STAGES)
+
+
+def test_all_layers_are_learned(made: Path) -> None:
+    _, begun = from_pretrained(made.parent / "encoder", 3)
+    for file, header in ((annotating.FILE, annotating.About), (reader.FILE, reader.About)):
+        learned, _ = weights.load(made / file, header)
+        biases = [name for name in begun if name.endswith("attended.bias") and f"encoder.{name}" in learned]
+        assert len(biases) > 1
+        assert not any(torch.equal(learned[f"encoder.{name}"], begun[name]) for name in biases)
 
 
 def test_the_manifest_tells_how_each_file_was_made(made: Path) -> None:
