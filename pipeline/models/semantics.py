@@ -54,7 +54,7 @@ class Semantics(nn.Module):
         width, hidden = shape.width, self.HIDDEN
         if shape.layers % self.THIRDS:
             raise ValueError(f"an encoder of {shape.layers} layers cannot be divided by three")
-        self.third = shape.layers // self.THIRDS
+        self._third = shape.layers // self.THIRDS
         self.encoder = Encoder(shape, dropout)
         self.word = nn.Linear(width, width)
         self.mark = nn.Linear(width, len(labels.marks))
@@ -66,7 +66,7 @@ class Semantics(nn.Module):
 
     def read(self, embeddings: Embeddings, batch: Batch) -> Read:
         embedded = embeddings(batch.ids).to(self.encoder.dtype)
-        depths = self.encoder.depths(embedded, batch, self.third)
+        depths = self.encoder.depths(embedded, batch, self._third)
         means = [_mean(level.states.float(), level.is_there) for level in depths.levels]
         words = functional.gelu(self.word(self.drop(depths.words.float())))
         return Read(words, torch.cat(means, dim=-1), batch.is_piece.sum(1).float())

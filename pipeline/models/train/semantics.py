@@ -36,7 +36,7 @@ Floats = NDArray[np.float32]
 
 class Settings(msgspec.Struct, frozen=True):
     layers: int = 12
-    by_word: int = 8  # of the layers, those that read words
+    by_word: int = 8  # how many of the layers read words
     dropout: float = 0.1
     pieces_a_batch: int = 1_100
     # Batches an epoch of each: what is rare in the data is seen more often than its share.
@@ -203,11 +203,11 @@ class SemanticsTask:
         for chosen in batches_by_size(sizes, self._settings.pieces_a_batch, random.Random(0)):
             batch = on_device(self._pieces.batch([sentences[at] for at in chosen]), self._device)
             vectors |= zip(chosen, model.read(self._embeddings, batch).texts, strict=True)
-        owner = torch.tensor([at for at, passage in enumerate(passages) for _ in passage.sentences])
-        weights = torch.tensor(sizes, dtype=torch.float32)[:, None]
-        each = torch.stack([vectors[at] for at in range(len(sentences))]).cpu() * weights
-        sums = torch.zeros(len(passages), each.shape[1]).index_add_(0, owner, each)
-        return (sums / torch.zeros(len(passages), 1).index_add_(0, owner, weights)).to(self._device)
+        each = torch.stack([vectors[at] for at in range(len(sentences))])
+        counts = [len(passage.sentences) for passage in passages]
+        weighed = torch.tensor(sizes, device=each.device)
+        parts = zip(torch.split(each, counts), torch.split(weighed, counts), strict=True)
+        return torch.cat([passage_vectors(own, weights, own.new_ones(1, len(own))) for own, weights in parts])
 
     def score(self) -> dict[str, float]:
         """On the part that chooses: F1 of names (exact spans), and of tone (mean of three)."""

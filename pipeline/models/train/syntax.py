@@ -29,7 +29,7 @@ _NOTHING = -100
 
 class Settings(msgspec.Struct, frozen=True):
     layers: int = 8
-    by_word: int = 4  # of the layers, those that read words
+    by_word: int = 4  # how many of the layers read words
     dropout: float = 0.1
     pieces_a_batch: int = 1_100
     relation_weight: float = 1.0
