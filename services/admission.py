@@ -149,7 +149,7 @@ class Admission:
         for places in batches(todo, self._settings.batch_documents, self._settings.batch_characters):
             for stage in roots():
                 self._queues.publish(Batch(stage=stage, lane=lane, documents=places, admitted=time.time()))
-            metrics.last_admission.labels(lane).now()
+            metrics.up.last_admission.labels(lane).now()
 
     def secure(self) -> None:
         """Wait until what was enqueued survives a crash of the broker's machine. Then it may be acknowledged."""
@@ -292,7 +292,7 @@ class Admission:
 
 def count_unread(rejected: Rejected) -> None:
     """Count what a reader rejected: admission, which counts what it rejects itself, never sees it."""
-    metrics.rejections.labels("unknown", rejected.reason).inc()
+    metrics.intake.rejections.labels("unknown", rejected.reason).inc()
 
 
 def _window(settings: Settings, client: Redis) -> Window | None:
@@ -322,8 +322,8 @@ def _apart(documents: Sequence[_New]) -> tuple[list[_New], list[_New]]:
 def _count(transcript: Transcript, taken: Admitted | Rejected) -> None:
     kind, source = transcript.format or "unknown", source_slug(transcript.source)
     if isinstance(taken, Rejected):
-        metrics.rejections.labels(kind, taken.reason).inc()
-        metrics.source_documents.labels(source, "rejected").inc()
+        metrics.intake.rejections.labels(kind, taken.reason).inc()
+        metrics.intake.source_documents.labels(source, "rejected").inc()
     else:
-        metrics.admissions.labels(kind, taken.verdict).inc()
-        metrics.source_documents.labels(source, taken.verdict).inc()
+        metrics.intake.admissions.labels(kind, taken.verdict).inc()
+        metrics.intake.source_documents.labels(source, taken.verdict).inc()

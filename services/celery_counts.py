@@ -1,4 +1,4 @@
-"""A worker's work under the names that an operator of Celery knows (services/metrics/__init__.py, last section).
+"""A worker's work under the names that an operator of Celery knows (services/metrics/catalogue/celery.py).
 
 Celery's own events would be a message in the broker for every step of every task; these are counts in memory.
 """
@@ -14,28 +14,28 @@ class CeleryCounts:
         self._hostname = hostname
 
     def received(self, queue: str) -> None:
-        metrics.celery_received.labels(TASK, self._hostname, queue).inc()
+        metrics.celery.received.labels(TASK, self._hostname, queue).inc()
 
     def started(self, batch: Batch) -> None:
-        metrics.celery_started.labels(*self._labels(batch)).inc()
+        metrics.celery.started.labels(*self._labels(batch)).inc()
 
     def retried(self, batch: Batch) -> None:
-        metrics.celery_retried.labels(*self._labels(batch)).inc()
+        metrics.celery.retried.labels(*self._labels(batch)).inc()
 
     def rejected(self, batch: Batch) -> None:
-        metrics.celery_rejected.labels(*self._labels(batch)).inc()
+        metrics.celery.rejected.labels(*self._labels(batch)).inc()
 
     def revoked(self, batch: Batch) -> None:
-        metrics.celery_revoked.labels(*self._labels(batch)).inc()
+        metrics.celery.revoked.labels(*self._labels(batch)).inc()
 
     def ended(self, batch: Batch, seconds: float, reason: str | None) -> None:
         """`reason`: that of the first document that was given up; None when none was."""
         if reason is None:
-            metrics.celery_succeeded.labels(*self._labels(batch)).inc()
+            metrics.celery.succeeded.labels(*self._labels(batch)).inc()
         else:
             name, hostname, queue = self._labels(batch)
-            metrics.celery_failed.labels(name, hostname, reason, queue).inc()
-        metrics.celery_runtime.labels(*self._labels(batch)).observe(seconds)
+            metrics.celery.failed.labels(name, hostname, reason, queue).inc()
+        metrics.celery.runtime.labels(*self._labels(batch)).observe(seconds)
 
     def _labels(self, batch: Batch) -> tuple[str, str, str]:
         return TASK, self._hostname, queue_name(batch.stage, batch.lane)

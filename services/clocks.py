@@ -38,7 +38,7 @@ class Clocks:
             self.skews[whose] = _apart(before, after, theirs, latest)
 
     def collect(self) -> Iterator[Metric]:
-        family = metrics.clock_skew.new()
+        family = metrics.dependencies.clock_skew.new()
         for whose, skew in list(self.skews.items()):
             family.add_metric([whose], skew)
         yield family

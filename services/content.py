@@ -20,14 +20,14 @@ _NO_TOPIC = "none"
 
 def count(records: Iterable[Record], lane: Lane) -> None:
     for record in records:
-        metrics.content_documents.labels(record.language, lane).inc()
-        metrics.content_sources.labels(record.source, lane).inc()
+        metrics.content.documents.labels(record.language, lane).inc()
+        metrics.content.sources.labels(record.source, lane).inc()
         for topic in record.topics:
             if topic.is_top_level:
-                metrics.content_topics.labels(topic.name, lane).inc()
+                metrics.content.topics.labels(topic.name, lane).inc()
         best = record.topics[0].name if record.topics else _NO_TOPIC
         tone = record.sentiment
-        metrics.content_sentiment.labels(best, tone.label, lane).inc()
-        metrics.content_score.labels(best, "negative" if tone.score < 0 else "positive", lane).inc(abs(tone.score))
+        metrics.content.sentiment.labels(best, tone.label, lane).inc()
+        metrics.content.score.labels(best, "negative" if tone.score < 0 else "positive", lane).inc(abs(tone.score))
         if lane is Lane.LIVE:
             busiest.note((entity.type, entity.name) for entity in record.entities if entity.type in _NAMED)

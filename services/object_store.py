@@ -23,10 +23,10 @@ def connect_store(settings: Settings) -> ArtifactStore:
 
 
 def _count(operation: Operation) -> None:
-    metrics.store_seconds.labels(operation.name).observe(operation.seconds)
+    metrics.dependencies.store_seconds.labels(operation.name).observe(operation.seconds)
     if operation.outcome in {"unavailable", "refused"}:
-        metrics.store_errors.labels(operation.name, operation.outcome, operation.code).inc()
+        metrics.dependencies.store_errors.labels(operation.name, operation.outcome, operation.code).inc()
     if operation.written:
-        metrics.written_bytes.labels(operation.folder).inc(operation.written)
+        metrics.cost.written_bytes.labels(operation.folder).inc(operation.written)
     if operation.read:
-        metrics.read_bytes.labels(operation.folder).inc(operation.read)
+        metrics.cost.read_bytes.labels(operation.folder).inc(operation.read)

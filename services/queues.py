@@ -66,7 +66,7 @@ class Queues:
         is_beginning = not batch.enqueued
         publish(self._app, msgspec.structs.replace(batch, enqueued=round(time.time(), 3)))
         self._flow("in", batch)
-        metrics.celery_sent.labels(TASK, "generic", queue_name(batch.stage, batch.lane)).inc()
+        metrics.celery.sent.labels(TASK, "generic", queue_name(batch.stage, batch.lane)).inc()
         if is_beginning:
             traces.begin(batch)
 

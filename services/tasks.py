@@ -105,8 +105,8 @@ class Executor:
         limits = self._settings.stage_seconds, self._settings.stage_seconds_per_thousand
         stage = Watched(open_stage(name, bundle, models), *limits, self._settings.stage_seconds_hard)
         seconds = time.perf_counter() - started
-        metrics.model_load_seconds.labels(name, bundle.language).set(seconds)
-        metrics.model_memory.labels(name, bundle.language).set(max(0, _resident_bytes() - size))
+        metrics.cost.model_load_seconds.labels(name, bundle.language).set(seconds)
+        metrics.cost.model_memory.labels(name, bundle.language).set(max(0, _resident_bytes() - size))
         log.info("models loaded", stage=name, language=bundle.language, seconds=round(seconds, 2))
         return stage
 

@@ -154,9 +154,9 @@ def _count_signals(counts: CeleryCounts) -> None:
 
     @signals.worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
     def begin(**_: Any) -> None:
-        metrics.pool_starts.labels(f"pool{current_process().index}").inc()
+        metrics.up.pool_starts.labels(f"pool{current_process().index}").inc()
         for whose in ("store", "broker"):
-            metrics.waiting.labels(whose).set(0)  # the process that was here before may have died waiting
+            metrics.up.waiting.labels(whose).set(0)  # the process that was here before may have died waiting
 
     @signals.worker_process_shutdown.connect(weak=False)  # type: ignore[untyped-decorator]
     def end(**_: Any) -> None:

@@ -13,12 +13,12 @@ _METHODS = {"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"}
 def request(route: str, method: str, status: int, seconds: float) -> None:
     """`status` is 0 when the caller was gone before there was an answer."""
     method = method if method in _METHODS else "other"
-    metrics.api_requests.labels(route, method, str(status)).inc()
-    metrics.api_seconds.labels(route, method).observe(seconds)
+    metrics.intake.api_requests.labels(route, method, str(status)).inc()
+    metrics.intake.api_seconds.labels(route, method).observe(seconds)
 
 
 def document(result: Admitted | Problem) -> None:
     if isinstance(result, Problem):
-        metrics.api_documents.labels("refused", result.reason).inc()
+        metrics.intake.api_documents.labels("refused", result.reason).inc()
     else:
-        metrics.api_documents.labels(result.verdict, "").inc()
+        metrics.intake.api_documents.labels(result.verdict, "").inc()

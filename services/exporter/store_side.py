@@ -71,18 +71,18 @@ class StoreSide:
                 self._entities = busiest.top(self._client, self._settings.metrics_entities)
 
     def collect(self) -> Iterator[Metric]:
-        yield metrics.store_up.of(float(self._is_up))
-        asked = metrics.collect_seconds.new()
+        yield metrics.dependencies.store_up.of(float(self._is_up))
+        asked = metrics.up.collect_seconds.new()
         asked.add_metric(["store"], self._asked_seconds)
         yield asked
         if self._asked_at is not None:
-            answered = metrics.collected_at.new()
+            answered = metrics.up.collected_at.new()
             answered.add_metric(["store"], self._asked_at)
             yield answered
             yield from self._in_quarantine()
         yield from self._found
         yield from self._disk()
-        entities = metrics.content_entities.new()
+        entities = metrics.content.entities.new()
         for kind, name, documents in self._entities:
             entities.add_metric([kind, name], documents)
         yield entities
@@ -97,8 +97,8 @@ class StoreSide:
         return number, oldest, newest
 
     def _in_quarantine(self) -> Iterator[Metric]:
-        documents = metrics.quarantine_documents.new()
-        oldest, newest = metrics.quarantine_oldest.new(), metrics.quarantine_newest.new()
+        documents = metrics.failing.quarantine_documents.new()
+        oldest, newest = metrics.failing.quarantine_oldest.new(), metrics.failing.quarantine_newest.new()
         for stage, (number, first, last) in self._quarantine.items():
             documents.add_metric([stage], number)
             if number:
@@ -108,13 +108,13 @@ class StoreSide:
 
     def _campaigns_under_way(self) -> Iterator[Metric]:
         readings = [
-            (metrics.campaign_planned.new(), "documents"),
-            (metrics.campaign_done.new(), "done"),
-            (metrics.campaign_failed.new(), "failed"),
-            (metrics.campaign_remaining.new(), "remaining"),
-            (metrics.campaign_rate.new(), "rate"),
+            (metrics.reprocessing.campaign_planned.new(), "documents"),
+            (metrics.reprocessing.campaign_done.new(), "done"),
+            (metrics.reprocessing.campaign_failed.new(), "failed"),
+            (metrics.reprocessing.campaign_remaining.new(), "remaining"),
+            (metrics.reprocessing.campaign_rate.new(), "rate"),
         ]
-        created, updated = metrics.campaign_created.new(), metrics.campaign_updated.new()
+        created, updated = metrics.reprocessing.campaign_created.new(), metrics.reprocessing.campaign_updated.new()
         statuses: Counter[str] = Counter()
         for name in sorted(self._campaigns.active(), reverse=True)[:_MOST_CAMPAIGNS]:
             if (view := self._campaigns.view(name)) is None:
@@ -124,7 +124,7 @@ class StoreSide:
                 family.add_metric([name], float(getattr(view, field)))
             created.add_metric([name], view.created.timestamp())
             updated.add_metric([name], self._campaigns.progress(name).updated)
-        counted = metrics.campaigns.new()
+        counted = metrics.reprocessing.campaigns.new()
         for status in ("running", "paused", "cancelled"):
             counted.add_metric([status], statuses[status])
         yield from (*(family for family, _ in readings), created, updated, counted)
@@ -135,7 +135,7 @@ class StoreSide:
             return
         with contextlib.suppress(OSError):
             usage = shutil.disk_usage(self._settings.state)
-            yield metrics.disk_free.of(usage.free)
+            yield metrics.dependencies.disk_free.of(usage.free)
             # As in the percentage of df(1): blocks that are kept for root, or by a quota, are in the total and not
             # in what is free, and a disk with many would seem full when it is not.
-            yield metrics.disk_size.of(usage.used + usage.free)
+            yield metrics.dependencies.disk_size.of(usage.used + usage.free)

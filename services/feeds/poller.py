@@ -175,7 +175,7 @@ class Poller:
         except Exception as error:  # ours, or one nobody foresaw: this feed waits, the others go on
             log.exception("poll failed", feed=feed.id, url=feed.url)
             failed = replace(pulse, outcome="error", explanation=repr(error), failures=pulse.failures + 1)
-            metrics.feed_polls.labels("error").inc()
+            metrics.intake.feed_polls.labels("error").inc()
             return Polled(feed, failed, rhythm.delay_after_failure(failed, feed.options, self._settings, None))
         log.info(
             "polled",

@@ -79,11 +79,11 @@ class Polling:
 
     async def poll(self, feed: Subscription, pulse: Pulse) -> Polled:
         if self._hosts.is_crowded(feed.address):
-            metrics.feed_polls.labels("deferred").inc()
+            metrics.intake.feed_polls.labels("deferred").inc()
             return Polled(feed, pulse, random.uniform(*_DEFERRED_SECONDS))
-        with metrics.feed_poll_seconds.time():
+        with metrics.intake.feed_poll_seconds.time():
             polled = await self._poll(feed, pulse)
-        metrics.feed_polls.labels(polled.pulse.outcome).inc()
+        metrics.intake.feed_polls.labels(polled.pulse.outcome).inc()
         due = 0.0 if polled.delay is None else time.time() + polled.delay
         return polled._replace(pulse=replace(polled.pulse, due=due))
 
@@ -178,11 +178,11 @@ class Polling:
             try:
                 text = await fetch(entry, own)
             except NotRead as error:
-                metrics.feed_links.labels(kind, error.reason).inc()
+                metrics.intake.feed_links.labels(kind, error.reason).inc()
                 if error.is_passing and not is_last:
                     return None
             else:
-                metrics.feed_links.labels(kind, "read").inc()
+                metrics.intake.feed_links.labels(kind, "read").inc()
                 return text
         return _checked(own, entry, self._settings.max_document_bytes)
 
@@ -190,11 +190,11 @@ class Polling:
         """Raises what admission raises."""
         texts = [item.found for item in found]
         for result in await self._admitting.admit([text for text in texts if isinstance(text, Transcript)]):
-            metrics.feed_entries.labels(result.reason if isinstance(result, Rejected) else result.verdict).inc()
+            metrics.intake.feed_entries.labels(result.reason if isinstance(result, Rejected) else result.verdict).inc()
         for text in texts:
             if isinstance(text, Rejected):
-                metrics.feed_entries.labels(text.reason).inc()
-                metrics.rejections.labels("feed", text.reason).inc()
+                metrics.intake.feed_entries.labels(text.reason).inc()
+                metrics.intake.rejections.labels("feed", text.reason).inc()
 
     # Rhythm
 

@@ -31,7 +31,7 @@ class Collector(Protocol):
 
 class _Build:
     def collect(self) -> Iterator[Metric]:
-        family = metrics.build_info.new()
+        family = metrics.versions.build_info.new()
         family.add_metric([version(), platform.python_version()], 1)
         yield family
 

@@ -22,11 +22,11 @@ class Processes:
 
     def collect(self) -> Iterator[Metric]:
         readings = [
-            (metrics.process_cpu.new(), cpu_seconds),
-            (metrics.process_resident.new(), resident_bytes),
-            (metrics.process_proportional.new(), _proportional_bytes),
-            (metrics.process_descriptors.new(), _descriptors),
-            (metrics.process_descriptors_limit.new(), _most_descriptors),
+            (metrics.cost.process_cpu.new(), cpu_seconds),
+            (metrics.cost.process_resident.new(), resident_bytes),
+            (metrics.cost.process_proportional.new(), _proportional_bytes),
+            (metrics.cost.process_descriptors.new(), _descriptors),
+            (metrics.cost.process_descriptors_limit.new(), _most_descriptors),
         ]
         for name, pid in self._pids().items():
             for family, read in readings:

@@ -9,7 +9,7 @@ from services.metrics.forms import CATALOGUE, Entry, Section
 
 _HEAD = """# Metrics
 
-Every metric of Efir, under the question that it answers. Written from the catalogue, `services/metrics/__init__.py`, by
+Every metric of Efir, under the question that it answers. Written from the catalogue, `services/metrics/catalogue/`, by
 `python -m services.metrics > docs/metrics.md`.
 
 Who exports it stands in the column *by*; each process serves `/metrics`, in OpenMetrics when the scraper asks for it:

@@ -20,20 +20,20 @@ def begin(stages: Iterable[str], lanes: Iterable[Lane]) -> None:
     """Let the counts of what may go wrong begin at 0: of a series that begins at 1, Prometheus sees no increase."""
     for stage in stages:
         for lane in lanes:
-            metrics.redeliveries.labels(stage, lane)
+            metrics.failing.redeliveries.labels(stage, lane)
             for outcome in ("done", "present", "quarantined", "gone"):
-                metrics.documents.labels(stage, lane, outcome)
-        for counter in (metrics.batches_split, metrics.handed_back, metrics.breaker_held):
+                metrics.speed.documents.labels(stage, lane, outcome)
+        for counter in (metrics.failing.batches_split, metrics.failing.handed_back, metrics.failing.breaker_held):
             counter.labels(stage)
         for cause in ("store", "broker"):
-            metrics.transient_errors.labels(stage, cause)
+            metrics.failing.transient_errors.labels(stage, cause)
         for need in GRAPH[stage].needs:
-            metrics.sent_back.labels(stage, need)
+            metrics.failing.sent_back.labels(stage, need)
         for reason in ("worker-lost", "TooSlow"):
             kind = Kind.FATAL if reason == "worker-lost" else Kind.PERMANENT
-            metrics.failures.labels(stage, kind, reason)
+            metrics.failing.failures.labels(stage, kind, reason)
     for lane in lanes:
-        metrics.records.labels(lane)
+        metrics.fresh.records.labels(lane)
 
 
 class Worker:
@@ -44,12 +44,12 @@ class Worker:
         self._bundles = bundles
 
     def collect(self) -> Iterator[Metric]:
-        yield metrics.worker_healthy.of(float(self._liveness.is_healthy))
-        yield metrics.worker_stalled.of(self._liveness.stalled_seconds)
-        yield metrics.worker_held.of(float(self._intake.held is not None))
-        active = metrics.celery_active.new()
+        yield metrics.up.worker_healthy.of(float(self._liveness.is_healthy))
+        yield metrics.up.worker_stalled.of(self._liveness.stalled_seconds)
+        yield metrics.up.worker_held.of(float(self._intake.held is not None))
+        active = metrics.celery.active.new()
         active.add_metric([self._name], len(active_requests))
-        models = metrics.model_info.new()
+        models = metrics.versions.model_info.new()
         for language, bundle in self._bundles.items():
             for stage, fingerprint in bundle.fingerprints.items():
                 models.add_metric([stage, language, fingerprint], 1)

@@ -188,4 +188,4 @@ def test_celerys_node_is_the_workers_name() -> None:
 
 def test_labels_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ValueError, match="format, verdict"):
-        metrics.admissions.labels("text")
+        metrics.intake.admissions.labels("text")

@@ -34,8 +34,8 @@ def told(client: Redis) -> str:
 
 def test_what_processes_count_adds_up_and_outlives_them(client: Redis) -> None:
     for _ in range(2):  # two processes, one after the other
-        metrics.admissions.labels("text", "admitted").inc(3)
-        metrics.last_record.labels("live").now()
+        metrics.intake.admissions.labels("text", "admitted").inc(3)
+        metrics.up.last_record.labels("live").now()
         Ledger(client, 10, False).write()
     said = told(client)
     assert 'efir_admissions_total{format="text",verdict="admitted"} 6.0' in said
@@ -45,9 +45,9 @@ def test_what_processes_count_adds_up_and_outlives_them(client: Redis) -> None:
 
 def test_what_cannot_be_written_is_written_later(client: Redis) -> None:
     away = Redis(port=9, retry=Retry(NoBackoff(), 0))
-    metrics.admissions.labels("text", "known").inc(2)
+    metrics.intake.admissions.labels("text", "known").inc(2)
     Ledger(away, 10, False).write()
-    metrics.admissions.labels("text", "known").inc()
+    metrics.intake.admissions.labels("text", "known").inc()
     Ledger(client, 10, False).write()
     assert 'efir_admissions_total{format="text",verdict="known"} 3.0' in told(client)
 
@@ -57,7 +57,7 @@ def test_counting_from_many_threads_loses_nothing(client: Redis) -> None:
 
     def count() -> None:
         for _ in range(500):
-            metrics.rejections.labels("json", "empty").inc()
+            metrics.intake.rejections.labels("json", "empty").inc()
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -71,7 +71,7 @@ def test_counting_from_many_threads_loses_nothing(client: Redis) -> None:
 def test_sources_beyond_the_number_of_names_are_told_together(client: Redis) -> None:
     ours = Ledger(client, 2, False)
     for source in ("rada", "suspilne", "hromadske", "third", "rada"):
-        metrics.source_documents.labels(source, "admitted").inc()
+        metrics.intake.source_documents.labels(source, "admitted").inc()
         ours.write()
     said = told(client)
     assert 'efir_source_documents_total{source="rada",verdict="admitted"} 2.0' in said
@@ -83,12 +83,12 @@ def test_sources_beyond_the_number_of_names_are_told_together(client: Redis) -> 
 def test_a_source_that_is_silent_for_a_week_gives_its_name_away(client: Redis) -> None:
     ours = Ledger(client, 2, False)
     for source in ("rada", "suspilne"):
-        metrics.source_documents.labels(source, "admitted").inc()
-        metrics.content_sources.labels(source, "live").inc()
+        metrics.intake.source_documents.labels(source, "admitted").inc()
+        metrics.content.sources.labels(source, "live").inc()
     ours.write()
     client.zadd("efir:metrics:sources", {"rada": time.time() - 8 * 24 * 3600})
     for source in ("hromadske", "suspilne"):
-        metrics.content_sources.labels(source, "live").inc()
+        metrics.content.sources.labels(source, "live").inc()
     ours.write()
     said = told(client)
     assert 'efir_source_records_total{lane="live",source="hromadske"} 1.0' in said
@@ -99,7 +99,7 @@ def test_a_source_that_is_silent_for_a_week_gives_its_name_away(client: Redis) -
 
 def test_no_names_are_given_away_when_there_are_none(client: Redis) -> None:
     assert sources.name(client, ["rada"], 0) == (set(), set())
-    metrics.source_documents.labels("rada", "admitted").inc()
+    metrics.intake.source_documents.labels("rada", "admitted").inc()
     Ledger(client, 0, False).write()
     assert 'source="other"' in told(client)
 

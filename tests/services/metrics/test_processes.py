@@ -26,7 +26,7 @@ share(folder)
 begin(["parse"], ["live"])
 
 def work():
-    metrics.documents.labels("parse", "live", "done").inc(2)
+    metrics.speed.documents.labels("parse", "live", "done").inc(2)
 
 for round in range(3):
     children = [Process(target=work) for _ in range(2)]

@@ -1,0 +1,1 @@
+"""Every metric, a module a question."""
