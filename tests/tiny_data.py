@@ -45,7 +45,7 @@ version = "1"
 stanza = "1.15.0"
 
 [stages]
-parse = ["tokenize.pt", "pieces.json", "embeddings.safetensors", "lexicon.tsv", "syntax.safetensors"]
+parse = ["tokenize.pt", "pieces.json", "embeddings.safetensors", "lexicon.tsv.gz", "syntax.safetensors"]
 entities = ["pieces.json", "embeddings.safetensors", "semantics.safetensors"]
 sentiment = ["pieces.json", "embeddings.safetensors", "semantics.safetensors"]
 topics = ["pieces.json", "embeddings.safetensors", "semantics.safetensors"]
@@ -104,7 +104,7 @@ def bundle(folder: Path) -> Path:
         for name in (
             "tokenize.pt",
             "pieces.json",
-            "lexicon.tsv",
+            "lexicon.tsv.gz",
             "embeddings.safetensors",
             "syntax.safetensors",
             "semantics.safetensors",

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pipeline.models import arithmetic, cutting, reading, scripts, weights
+from pipeline.models import arithmetic, reading, scripts, weights
 from pipeline.models.bundle import Bundle
+from pipeline.models.compounds import whole
 from pipeline.models.cutting import Cut, Token
 from pipeline.models.dictionary import STEMS, Dictionary, plain
 from pipeline.models.encoder import Embeddings, Shape
@@ -24,7 +25,7 @@ from pipeline.models.pieces import Pieces
 from pipeline.models.syntax import Inventory, Syntax
 
 FILE = "syntax.safetensors"
-LEXICON = "lexicon.tsv"
+LEXICON = "lexicon.tsv.gz"
 # Scripts whose lemmas are compared. If none can be applied to a form, the lemma is the form in small letters.
 _SCRIPTS_TRIED = 12
 # Tags of which one is looked for that the dictionary allows. By how much, in natural logarithms of probability, a tag
@@ -37,7 +38,7 @@ _CONTRADICTION, _KNOWN_LEMMA = 5.0, 6.0
 class About(msgspec.Struct, frozen=True):
     shape: Shape
     inventory: Inventory
-    keep_whole: frozenset[str] = frozenset()  # the conventions that do (pipeline/models/cutting.py)
+    keep_whole: frozenset[str] = frozenset()  # the conventions that do (pipeline/models/compounds.py)
 
 
 class Annotated(NamedTuple):
@@ -78,7 +79,7 @@ class Annotator:
         changed = {
             at: joined
             for at, own in enumerate(sentences)
-            if self._keeps_whole[convention[at]] and len(joined := cutting.whole(own)) < len(own)
+            if self._keeps_whole[convention[at]] and len(joined := whole(own)) < len(own)
         }
         for (at, joined), again in zip(changed.items(), self._read(list(changed.values())), strict=True):
             sentences[at], read[at] = joined, again

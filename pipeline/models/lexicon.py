@@ -4,11 +4,13 @@ A form that was learned from, with the same part of speech, has the lemma it nea
 model's best scripts are looked at: a lemma that occurs somewhere as a word («інвестиція») is preferred to one that
 nobody ever wrote («інвестиційо»).
 
-The file is text: a line a word, and behind a form's part of speech and lemma, divided by tabs.
+The file is text in gzip: a line a word, and behind a form's part of speech and lemma, divided by tabs.
 """
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -55,13 +57,18 @@ class Lexicon:
 
     def save(self, path: Path) -> None:
         lines = [*sorted(self._words), *("\t".join((*key, lemma)) for key, lemma in sorted(self._lemmas.items()))]
-        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        # Without a time, so that the same words are the same file.
+        path.write_bytes(gzip.compress(("\n".join(lines) + "\n").encode(), mtime=0))
 
     @classmethod
     def load(cls, path: Path) -> Lexicon:
+        try:
+            lines = gzip.decompress(path.read_bytes()).decode().split("\n")
+        except (EOFError, OSError, UnicodeDecodeError, zlib.error) as error:
+            raise BundleError(f"{path}: no lexicon, which is text in gzip: {error}") from error
         lemmas: dict[tuple[str, str], str] = {}
         words: list[str] = []
-        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        for number, line in enumerate(lines, 1):
             match line.split("\t"):
                 case [""]:
                     pass

@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import pytest
@@ -27,14 +28,28 @@ def test_words_occur_that_are_lemmas_or_are_seen_twice() -> None:
 
 
 def test_it_comes_back_from_its_file(tmp_path: Path) -> None:
-    path = tmp_path / "lexicon.tsv"
+    path = tmp_path / "lexicon.tsv.gz"
     Lexicon.of(TAGGED, ["слово", "слово"]).save(path)
     again = Lexicon.load(path)
     assert again.lemma("мають", "VERB") == "мати" and again.occurs("слово")
 
 
 def test_a_line_that_is_none_is_told_by_its_number(tmp_path: Path) -> None:
-    path = tmp_path / "lexicon.tsv"
-    path.write_text("слово\nслова\tNOUN\n")
-    with pytest.raises(BundleError, match=r"lexicon\.tsv:2"):
+    path = tmp_path / "lexicon.tsv.gz"
+    path.write_bytes(gzip.compress("слово\nслова\tNOUN\n".encode()))
+    with pytest.raises(BundleError, match=r"lexicon\.tsv\.gz:2"):
         Lexicon.load(path)
+
+
+@pytest.mark.parametrize("data", [b"word\n", gzip.compress("слово\n".encode())[:-9], gzip.compress(b"\xff\xfe")])
+def test_a_file_that_is_no_lexicon_is_told(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "lexicon.tsv.gz"
+    path.write_bytes(data)
+    with pytest.raises(BundleError, match=r"lexicon\.tsv\.gz: no lexicon"):
+        Lexicon.load(path)
+
+
+def test_the_same_words_are_the_same_file(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        Lexicon.of(TAGGED, ["слово", "слово"]).save(tmp_path / name)
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

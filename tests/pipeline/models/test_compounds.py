@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.models.cutting import Token, whole
+from pipeline.models.compounds import whole
+from pipeline.models.cutting import Token
 
 
 def tokens(text: str) -> list[Token]:
