@@ -56,6 +56,10 @@ class Workshop(NamedTuple):
     def language(self) -> str:
         return self.recipe.language
 
+    @property
+    def texts(self) -> labelled.Texts:
+        return labelled.Texts(self.data, self.recipe.texts)
+
     def paths(self, names: Sequence[str]) -> list[Path]:
         return [self.data / name for name in names]
 
@@ -92,7 +96,10 @@ def tokenizer(workshop: Workshop) -> Training:
         workshop.language,
         workshop.recipe.seed,
     )
-    shutil.copyfile(model, workshop.bundle / TOKENIZER)
+    stored = torch.load(model, weights_only=True)
+    # In half precision, which reads the same and takes half the space; Stanza computes in what it always does.
+    stored["model"] = {name: weight.half() for name, weight in stored["model"].items()}
+    torch.save(stored, workshop.bundle / TOKENIZER)
     return Training(msgspec.to_builtins(recipe.settings), found, (time.monotonic() - begun) / 60, "cpu", ())
 
 
@@ -134,8 +141,9 @@ def syntax(workshop: Workshop) -> Training:
     found = workshop.digests(files, annotating.FILE) | _labels(recipe.own_trees.values())
     treebanks = treebanks_of({name: workshop.paths(own) for name, own in recipe.treebanks.items()})
     inventory = inventory_of(treebanks)
+    library = workshop.texts.library
     for name, labels in recipe.own_trees.items():
-        treebanks[name] += own_trees(labelled.OWN / labels, workshop.data)
+        treebanks[name] += own_trees(labelled.OWN / labels, library)
     embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
     shape = _shape(embeddings, recipe.settings.layers, recipe.settings.by_word)
     torch.manual_seed(workshop.recipe.seed)
@@ -167,13 +175,14 @@ def semantics(workshop: Workshop) -> Training:
     recipe = workshop.recipe.semantics
     if recipe is None:
         raise RecipeError("the recipe has no part [semantics]: names, tone and topics are not learned by it")
-    found = workshop.digests([recipe.names, recipe.tones, recipe.topics, recipe.taxonomy], reader.FILE)
-    found |= _labels((recipe.own_names, recipe.own_tones, recipe.own_topics, recipe.own_passages))
-    cutter = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language)
-    names, scored_names = examples.names(cutter, recipe, workshop.data)
+    files = filter(None, [recipe.names, recipe.tones, recipe.topics, recipe.taxonomy])
+    own = (recipe.own_names, recipe.own_tones, recipe.own_topics, recipe.own_passages, recipe.written)
+    found = workshop.digests([*files], reader.FILE) | _labels(own)
+    cutter, texts = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language), workshop.texts
+    names, scored_names = examples.names(cutter, recipe, texts)
     labels, topics = examples.labels(recipe, workshop.data, names)
-    tones, scored_tones = examples.tones(cutter, recipe, workshop.data)
-    passages, scored_passages = examples.passages(cutter, recipe, workshop.data, labels.topics)
+    tones, scored_tones = examples.tones(cutter, recipe, texts)
+    passages, scored_passages = examples.passages(cutter, recipe, texts, labels.topics)
     embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
     shape = _shape(embeddings, recipe.settings.layers, recipe.settings.by_word)
     torch.manual_seed(workshop.recipe.seed)

@@ -18,7 +18,8 @@ from pipeline.models.evaluate import iob
 from pipeline.models.reader import TopicLabel
 from pipeline.models.semantics import Labels, Span
 from pipeline.models.tokenizing import Tokenizer
-from pipeline.models.train import labelled
+from pipeline.models.train import labelled, written
+from pipeline.models.train.labelled import Text, Texts
 from pipeline.models.train.recipe import SemanticsRecipe
 from pipeline.models.train.semantics import UNKNOWN, Marked, Passage, Toned
 from pipeline.plain import PlainText
@@ -51,18 +52,24 @@ def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[list[Sentence]]:
             ]
 
 
-def names(tokenizer: Tokenizer, recipe: SemanticsRecipe, data: Path) -> tuple[list[Marked], list[Marked]]:
+def names(tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts) -> tuple[list[Marked], list[Marked]]:
     """Sentences with their names, to learn from and to score by."""
-    documents = iob.read_iob(data / recipe.names)
     known: list[Marked] = []
     chosen_by: list[Marked] = []
+    documents = iob.read_iob(texts.data / recipe.names) if recipe.names else []
     for number, (gold, sentences) in enumerate(
         zip(documents, cut(tokenizer, [document.text for document in documents]), strict=True)
     ):
         (chosen_by if iob.is_dev(number) else known).extend(_marked(sentences, gold.entities))
-    own = list(labelled.read_places(labelled.OWN / recipe.own_names, data, "names")) if recipe.own_names else []
+    own = texts.places(recipe.own_names, "names")
     for text, sentences in zip(own, cut(tokenizer, [text.text for text in own]), strict=True):
-        known += _marked(sentences, [_entity(label) for label in text.labels])
+        is_scored = not recipe.names and _is_dev(text.source)
+        (chosen_by if is_scored else known).extend(_marked(sentences, [_entity(label) for label in text.labels]))
+    own_passages = _written(recipe)
+    for passage, sentences in zip(
+        own_passages, cut(tokenizer, [passage.text for passage in own_passages]), strict=True
+    ):
+        known += _marked(sentences, passage.names)
     return known, chosen_by
 
 
@@ -94,32 +101,33 @@ def labels(recipe: SemanticsRecipe, data: Path, known: Sequence[Marked]) -> tupl
     return Labels(tuple(types), TONES, tuple(label.id for label in topics)), topics
 
 
-def tones(tokenizer: Tokenizer, recipe: SemanticsRecipe, data: Path) -> tuple[list[Toned], list[Toned]]:
-    texts = [
-        text for text in labelled.read_table(data / recipe.tones, "label") if not labelled.is_held_back(text.source)
+def tones(tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts) -> tuple[list[Toned], list[Toned]]:
+    told = texts.table(recipe.tones, "label")
+    told += [
+        text._replace(labels=(_polarity(int(text.labels[0])),)) for text in texts.places(recipe.own_tones, "valence")
     ]
-    own = labelled.read_places(labelled.OWN / recipe.own_tones, data, "valence") if recipe.own_tones else ()
-    texts += [text._replace(labels=(_polarity(int(text.labels[0])),)) for text in own]
+    told += [
+        Text(passage.id, (_polarity(sentence.valence),), sentence.text)
+        for passage in _written(recipe)
+        for sentence in passage.sentences
+    ]
     known: list[Toned] = []
     chosen_by: list[Toned] = []
-    for text, sentences in zip(texts, cut(tokenizer, [text.text for text in texts]), strict=True):
+    for text, sentences in zip(told, cut(tokenizer, [text.text for text in told]), strict=True):
         forms = tuple(form for sentence in sentences for form, *_ in sentence)
         (chosen_by if text.id and _is_dev(text.source) else known).append(Toned(forms, TONES.index(text.labels[0])))
     return known, chosen_by
 
 
 def passages(
-    tokenizer: Tokenizer, recipe: SemanticsRecipe, data: Path, topics: Sequence[str]
+    tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts, topics: Sequence[str]
 ) -> tuple[list[Passage], list[Passage]]:
     second = labelled.read_second_level(labelled.OWN / recipe.own_topics) if recipe.own_topics else {}
-    texts = [
-        text for text in labelled.read_table(data / recipe.topics, "topics") if not labelled.is_held_back(text.source)
-    ]
-    if recipe.own_passages:
-        texts += labelled.read_places(labelled.OWN / recipe.own_passages, data, "topics")
+    told = texts.table(recipe.topics, "topics") + texts.places(recipe.own_passages, "topics")
+    told += [Text(passage.id, passage.topics, passage.text) for passage in _written(recipe)]
     known: list[Passage] = []
     chosen_by: list[Passage] = []
-    for text, sentences in zip(texts, cut(tokenizer, [text.text for text in texts]), strict=True):
+    for text, sentences in zip(told, cut(tokenizer, [text.text for text in told]), strict=True):
         said = {*text.labels, *second.get(text.id, ())}
         is_whole = not text.id or text.id in second  # the project's own are told of both levels
         is_told = tuple(1.0 if topic in said else 0.0 if topic in _TOP or is_whole else UNKNOWN for topic in topics)
@@ -136,6 +144,10 @@ def _own_topics(recipe: SemanticsRecipe) -> set[str]:
         return set()
     second = labelled.read_second_level(labelled.OWN / recipe.own_topics)
     return {topic for told in second.values() for topic in told}
+
+
+def _written(recipe: SemanticsRecipe) -> list[written.Passage]:
+    return written.read_written(labelled.OWN / recipe.written) if recipe.written else []
 
 
 def _polarity(valence: int) -> str:

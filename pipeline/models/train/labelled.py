@@ -12,11 +12,15 @@ import csv
 import gzip
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 OWN = Path(__file__).parent / "labels"
+# Where documents lie in a folder of data.
+EVERYTHING = ("transcripts/*.json", "raw/corpus.jsonl.gz", "ud/*-train.conllu")
 _PARTS = 5
 
 
@@ -25,6 +29,56 @@ class Text(NamedTuple):
     labels: tuple[str, ...]
     text: str
     id: str = ""
+
+
+class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    files: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+
+
+class Library:
+    """The documents of a folder of data, by id: transcripts, the raw corpus, and the sentences of treebanks.
+
+    `files` are globs within the folder. `.json` is a document, `.jsonl` and `.jsonl.gz` one a line, each with `id` and
+    `text`; of a `.conllu` each sentence is one.
+    """
+
+    def __init__(self, data: Path, files: Sequence[str] = EVERYTHING) -> None:
+        self._paths = sorted({path for name in files for path in data.glob(name)})
+
+    def texts(self, wanted: Container[str]) -> dict[str, str]:
+        return {id_: text for id_, text in self._documents() if id_ in wanted}
+
+    def ids(self) -> frozenset[str]:
+        return frozenset(id_ for id_, _ in self._documents())
+
+    def _documents(self) -> Iterator[tuple[str, str]]:
+        for path in self._paths:
+            yield from _sentences(path) if path.suffix == ".conllu" else _documents(path)
+
+
+class Texts:
+    """What there is to learn from: rows of tables whose documents are not held back, and the project's own labels.
+
+    `chosen`: of documents only these, where others must not be learned from; their files as `Library` has them, and
+    further names that tables know them by.
+    """
+
+    def __init__(self, data: Path, chosen: Chosen | None = None) -> None:
+        self.data = data
+        self.library = Library(data, chosen.files) if chosen else Library(data)
+        self._allowed = self.library.ids() | {*chosen.sources} if chosen else None
+
+    def table(self, name: str, column: str) -> list[Text]:
+        return [
+            text
+            for text in read_table(self.data / name, column)
+            if not is_held_back(text.source) and (self._allowed is None or text.source in self._allowed)
+        ]
+
+    def places(self, name: str, column: str) -> list[Text]:
+        """Of the project's labels `name`, which may be empty: none."""
+        return list(read_places(OWN / name, self.library, column)) if name else []
 
 
 def is_held_back(source: str) -> bool:
@@ -41,13 +95,13 @@ def read_second_level(path: Path) -> dict[str, tuple[str, ...]]:
     return {row["id"]: _labels(row["topics"]) for row in _rows(path)}
 
 
-def read_places(path: Path, data: Path, column: str) -> Iterator[Text]:
-    """Stretches of documents of `data`, with what `column` says of them, `-` being nothing.
+def read_places(path: Path, library: Library, column: str) -> Iterator[Text]:
+    """Stretches of the documents of `library`, with what `column` says of them, `-` being nothing.
 
-    Documents that `data` lacks are left out.
+    Documents that it lacks are left out.
     """
     rows = list(_rows(path))
-    texts = _documents(data, {row["source"] for row in rows})
+    texts = library.texts({row["source"] for row in rows})
     for row in rows:
         if row["source"] in texts:
             text = texts[row["source"]][int(row["start"]) : int(row["end"])]
@@ -56,36 +110,30 @@ def read_places(path: Path, data: Path, column: str) -> Iterator[Text]:
 
 def read_texts(path: Path) -> Iterator[str]:
     """The texts of JSON, of JSON lines, and of these in gzip."""
+    return (text for _, text in _documents(path))
+
+
+def _documents(path: Path) -> Iterator[tuple[str, str]]:
+    """Id and text of each."""
     if path.suffix == ".json":
-        yield json.loads(path.read_text(encoding="utf-8"))["text"]
+        document = json.loads(path.read_text(encoding="utf-8"))
+        yield document.get("id", ""), document["text"]
         return
     with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
         for line in file:
-            yield json.loads(line)["text"]
+            document = json.loads(line)
+            yield document.get("id", ""), document["text"]
 
 
-def _documents(data: Path, wanted: set[str]) -> dict[str, str]:
-    """The texts of transcripts, of the raw corpus, and of the sentences of treebanks, by id."""
-    texts: dict[str, str] = {}
-    for path in sorted((data / "transcripts").glob("*.json")):
-        document = json.loads(path.read_text(encoding="utf-8"))
-        texts[document["id"]] = document["text"]
-    corpus = data / "raw" / "corpus.jsonl.gz"
-    if corpus.exists():
-        with gzip.open(corpus, "rt", encoding="utf-8") as file:
-            for line in file:
-                document = json.loads(line)
-                if document["id"] in wanted:
-                    texts[document["id"]] = document["text"]
-    for path in sorted((data / "ud").glob("*-train.conllu")):
-        name = ""
-        with path.open(encoding="utf-8") as file:
-            for line in file:
-                if line.startswith("# sent_id = "):
-                    name = line.removeprefix("# sent_id = ").strip()
-                elif line.startswith("# text = ") and name in wanted:
-                    texts[name] = line.removeprefix("# text = ").strip()
-    return texts
+def _sentences(path: Path) -> Iterator[tuple[str, str]]:
+    """Id and text of each sentence of a treebank."""
+    name = ""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.startswith("# sent_id = "):
+                name = line.removeprefix("# sent_id = ").strip()
+            elif line.startswith("# text = "):
+                yield name, line.removeprefix("# text = ").strip()
 
 
 def _labels(column: str) -> tuple[str, ...]:

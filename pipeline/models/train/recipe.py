@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from pipeline.models.bundle import sha256_of
-from pipeline.models.train import semantics, syntax
+from pipeline.models.train import labelled, semantics, syntax
 from pipeline.models.train.loop import Rates
 from pipeline.models.train.tokenizer import Settings as TokenizerSettings
 
@@ -36,14 +36,15 @@ class SyntaxRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class SemanticsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: int
-    names: str  # an IOB file
     tones: str  # a table with sentences and their label
     topics: str  # a table with passages and their topics
     taxonomy: str  # IPTC Media Topics as JSON
+    names: str = ""  # an IOB file
     own_names: str = ""  # of the project's labels, and so the others
     own_tones: str = ""
     own_topics: str = ""  # of the second level, for the passages of `topics`
     own_passages: str = ""  # topics of both levels
+    written: str = ""  # passages written for training
     settings: semantics.Settings = semantics.Settings()
     rates: Rates = Rates()
     tone_weights: tuple[float, float, float] = (1.3, 0.8, 1.3)  # negative, neutral, positive: neutral is half of all
@@ -66,7 +67,7 @@ class DictionaryRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`semantics` is None for a bundle that takes names, tone and topics from elsewhere; `dictionary`, for a language
-    without one.
+    without one; `texts`, where all documents may be learned from.
     """
 
     language: str
@@ -75,6 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     syntax: SyntaxRecipe
     semantics: SemanticsRecipe | None = None
     dictionary: DictionaryRecipe | None = None
+    texts: labelled.Chosen | None = None
     seed: int = 1
 
     @classmethod

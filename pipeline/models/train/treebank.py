@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.models.train.labelled import read_places
+from pipeline.models.train.labelled import Library, read_places
 
 
 class Tree(NamedTuple):
@@ -34,10 +34,10 @@ def read_documents(path: Path) -> list[list[Tree]]:
     return documents
 
 
-def own_trees(path: Path, data: Path) -> list[Tree]:
+def own_trees(path: Path, library: Library) -> list[Tree]:
     """Of the project's labels: `START-END:HEAD:RELATION` a word, characters of the sentence."""
     trees = []
-    for text in read_places(path, data, "words"):
+    for text in read_places(path, library, "words"):
         words = [label.split(":", 2) for label in text.labels]
         places = [tuple(map(int, place.split("-"))) for place, _, _ in words]
         trees.append(

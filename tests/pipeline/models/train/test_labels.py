@@ -8,6 +8,7 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 
@@ -18,6 +19,7 @@ from pipeline.models.semantics import Span
 from pipeline.models.stanza_models import open_tokenizer
 from pipeline.models.syntax import Syntax
 from pipeline.models.train import examples, labelled
+from pipeline.models.train.labelled import Chosen, Library, Texts
 from pipeline.models.train.recipe import Recipe
 from pipeline.models.train.syntax import Settings, SyntaxTask, inventory_of
 from pipeline.models.train.treebank import Tree, own_trees
@@ -92,20 +94,36 @@ def test_names_of_our_own_are_learned_from_like_the_corpus(data: Path) -> None:
     recipe = Recipe.read(data / "recipe.toml").semantics
     assert recipe
     tokenizer = open_tokenizer(SHIPPED / "uk" / "tokenize.pt", "uk")
-    plain, _ = examples.names(tokenizer, recipe, data)
-    known, _ = examples.names(tokenizer, type(recipe)(**{**_fields(recipe), "own_names": "own-names.tsv"}), data)
+    plain, _ = examples.names(tokenizer, recipe, Texts(data))
+    own = msgspec.structs.replace(recipe, own_names="own-names.tsv")
+    known, _ = examples.names(tokenizer, own, Texts(data))
     told, nothing = known[len(plain) :]
     assert told.forms == ("Рустем", "Умєров", "приїхав", "до", "Києва", "у", "вівторок", ".")
     assert told.spans == (Span(0, 1, "PERS"), Span(4, 4, "LOC"), Span(6, 6, "DATE"))
     assert nothing.forms == ("Так", ".") and not nothing.spans
 
 
-def _fields(recipe: object) -> dict[str, object]:
-    return {name: getattr(recipe, name) for name in recipe.__struct_fields__}  # type: ignore[attr-defined]
+def test_names_of_our_own_may_be_all_there_are(data: Path) -> None:
+    recipe = Recipe.read(data / "recipe.toml").semantics
+    assert recipe
+    tokenizer = open_tokenizer(SHIPPED / "uk" / "tokenize.pt", "uk")
+    own = msgspec.structs.replace(recipe, names="", own_names="own-names.tsv")
+    known, chosen_by = examples.names(tokenizer, own, Texts(data))
+    assert [marked.forms[0] for marked in [*known, *chosen_by]] == ["Рустем", "Так"]
+
+
+def test_documents_that_are_not_chosen_are_not_learned_from(data: Path) -> None:
+    chosen = Texts(data, Chosen(("transcripts/*.json",), ("doc3",)))
+    assert {text.source for text in chosen.places("own-names.tsv", "names")} == {"t1"}
+    assert {text.source for text in chosen.table("sentiment/train.tsv", "label")} == {"doc3"}
+    none = Texts(data, Chosen(("ud/*-train.conllu",)))
+    assert not none.places("own-names.tsv", "names") and not none.table("sentiment/train.tsv", "label")
+    assert own_trees(data.parent / "own-trees.tsv", none.library) == []
+    assert len(Texts(data).table("sentiment/train.tsv", "label")) > 10
 
 
 def test_trees_of_our_own_say_heads_and_relations_alone(data: Path) -> None:
-    assert own_trees(data.parent / "own-trees.tsv", data) == [
+    assert own_trees(data.parent / "own-trees.tsv", Library(data)) == [
         Tree(("Дякую", "всім", "."), (), (), (0, 1, 1), ("root", "iobj", "punct"))
     ]
 
