@@ -18,9 +18,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from pipeline.models.train.written import read_written
+
 OWN = Path(__file__).parent / "labels"
 # Where documents lie in a folder of data.
 EVERYTHING = ("transcripts/*.json", "raw/corpus.jsonl.gz", "ud/*-train.conllu")
+_WRITTEN = "*-written.txt"
 _PARTS = 5
 
 
@@ -37,7 +40,8 @@ class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Library:
-    """The documents of a folder of data, by id: transcripts, the raw corpus, and the sentences of treebanks.
+    """Documents by id: those of a folder of data (transcripts, the raw corpus, the sentences of treebanks), and the
+    passages that the project wrote.
 
     `files` are globs within the folder. `.json` is a document, `.jsonl` and `.jsonl.gz` one a line, each with `id` and
     `text`; of a `.conllu` each sentence is one.
@@ -55,6 +59,8 @@ class Library:
     def _documents(self) -> Iterator[tuple[str, str]]:
         for path in self._paths:
             yield from _sentences(path) if path.suffix == ".conllu" else _documents(path)
+        for path in sorted(OWN.glob(_WRITTEN)):
+            yield from ((passage.id, passage.text) for passage in read_written(path))
 
 
 class Texts:

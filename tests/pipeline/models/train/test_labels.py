@@ -128,6 +128,13 @@ def test_trees_of_our_own_say_heads_and_relations_alone(data: Path) -> None:
     ]
 
 
+def test_passages_that_were_written_are_documents_too(data: Path) -> None:
+    (data.parent / "xx-written.txt").write_text("#W1 medtop:15000000\n0|[Олена|PERS] тут.\n0|Так.\n", encoding="utf-8")
+    (data.parent / "own-trees.tsv").write_text("source\tstart\tend\twords\nW1\t11\t15\t0-3:0:root,3-4:1:punct\n")
+    (tree,) = own_trees(data.parent / "own-trees.tsv", Library(data, ()))
+    assert tree.forms == ("Так", ".")
+
+
 def test_what_nobody_said_is_not_learned(tmp_path: Path) -> None:
     encoder = tiny_encoder.write(tmp_path, ["слово за словом"], layers=2)
     whole = Tree(("Слово", "є"), ("слово", "бути"), ("NOUN", "VERB"), (2, 0), ("nsubj", "root"))
