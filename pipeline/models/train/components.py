@@ -31,7 +31,7 @@ from pipeline.models.train.loop import Run, Tell
 from pipeline.models.train.recipe import Recipe, RecipeError, digests
 from pipeline.models.train.semantics import Examples, SemanticsTask
 from pipeline.models.train.syntax import SyntaxTask, documents_of, inventory_of, treebanks_of
-from pipeline.models.train.tokenizer import train_tokenizer
+from pipeline.models.train.tokenizer import own_paragraphs, train_tokenizer
 from pipeline.models.train.treebank import own_trees, read_trees
 
 TOKENIZER = "tokenize.pt"
@@ -87,9 +87,11 @@ def pieces(workshop: Workshop) -> Training:
 
 def tokenizer(workshop: Workshop) -> Training:
     recipe, begun = workshop.recipe.tokenizer, time.monotonic()
-    found = digests(workshop.data, [*recipe.treebanks, *recipe.chosen_by])
+    found = digests(workshop.data, [*recipe.treebanks, *recipe.chosen_by]) | _labels(recipe.own_trees)
+    library = workshop.texts.library
     model = train_tokenizer(
         workshop.paths(recipe.treebanks),
+        [each for labels in recipe.own_trees for each in own_paragraphs(labelled.OWN / labels, library)],
         workshop.paths(recipe.chosen_by),
         recipe.settings,
         workshop.runs / "tokenizer",

@@ -53,6 +53,7 @@ class SemanticsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class TokenizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     treebanks: tuple[str, ...]
     chosen_by: tuple[str, ...]
+    own_trees: tuple[str, ...] = ()  # of the project's labels, for where their words begin and end
     settings: TokenizerSettings = TokenizerSettings()
 
 

@@ -6,11 +6,14 @@ paragraphs are those of the treebank.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+
+from pipeline.models.train.labelled import Library, read_places
 
 _EVAL_STEPS = 400
 _SPACE, _INSIDE, _TOKEN, _SENTENCE = "0", "0", "1", "2"
@@ -28,15 +31,21 @@ class Paragraph(NamedTuple):
 
 
 def train_tokenizer(
-    treebanks: Sequence[Path], chosen_by: Sequence[Path], settings: Settings, folder: Path, language: str, seed: int
+    treebanks: Sequence[Path],
+    own: Sequence[Paragraph],
+    chosen_by: Sequence[Path],
+    settings: Settings,
+    folder: Path,
+    language: str,
+    seed: int,
 ) -> Path:
-    """Train in `folder`, and return the model's path in it."""
+    """Train in `folder` on treebanks and the project's `own` paragraphs, and return the model's path in it."""
     # Stanza's trainer reads arguments as a program does.
     from stanza.models import tokenizer  # noqa: PLC0415 (torch, and much of Stanza)
 
     folder.mkdir(parents=True, exist_ok=True)
-    for name, paths in (("train", treebanks), ("dev", chosen_by)):
-        paragraphs = [each for path in paths for each in read_paragraphs(path)]
+    for name, paths, more in (("train", treebanks, own), ("dev", chosen_by, ())):
+        paragraphs = [*(each for path in paths for each in read_paragraphs(path)), *more]
         (folder / f"{name}.txt").write_text("\n\n".join(each.text for each in paragraphs) + "\n\n", encoding="utf-8")
         (folder / f"{name}.labels").write_text("\n\n".join(each.labels for each in paragraphs) + "\n\n")
         (folder / f"{name}.conllu").write_text("".join(_plain(path) for path in paths), encoding="utf-8")
@@ -66,6 +75,21 @@ def read_paragraphs(path: Path) -> Iterator[Paragraph]:
         texts.append(text)
         labels.append(_labels(text, tokens, path))
     if texts:
+        yield Paragraph(" ".join(texts), _SPACE.join(labels))
+
+
+def own_paragraphs(path: Path, library: Library) -> Iterator[Paragraph]:
+    """Of the project's trees: what was labelled of a document, its sentences set apart by a space."""
+    for _, sentences in itertools.groupby(read_places(path, library, "words"), key=lambda text: text.source):
+        texts: list[str] = []
+        labels: list[str] = []
+        for sentence in sentences:
+            said = [_INSIDE] * len(sentence.text)
+            for word in sentence.labels:
+                said[int(word.partition(":")[0].partition("-")[2]) - 1] = _TOKEN
+            said[-1] = _SENTENCE
+            texts.append(sentence.text)
+            labels.append("".join(said))
         yield Paragraph(" ".join(texts), _SPACE.join(labels))
 
 

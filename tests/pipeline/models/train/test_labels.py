@@ -22,6 +22,7 @@ from pipeline.models.train import examples, labelled
 from pipeline.models.train.labelled import Chosen, Library, Texts
 from pipeline.models.train.recipe import Recipe
 from pipeline.models.train.syntax import Settings, SyntaxTask, inventory_of
+from pipeline.models.train.tokenizer import own_paragraphs
 from pipeline.models.train.treebank import Tree, own_trees
 from tests import tiny_data, tiny_encoder
 
@@ -126,6 +127,11 @@ def test_trees_of_our_own_say_heads_and_relations_alone(data: Path) -> None:
     assert own_trees(data.parent / "own-trees.tsv", Library(data)) == [
         Tree(("Дякую", "всім", "."), (), (), (0, 1, 1), ("root", "iobj", "punct"))
     ]
+
+
+def test_a_tokenizer_learns_where_the_words_of_our_trees_end(data: Path) -> None:
+    (paragraph,) = own_paragraphs(data.parent / "own-trees.tsv", Library(data))
+    assert paragraph.text == "Дякую всім." and paragraph.labels == "00001000012"
 
 
 def test_passages_that_were_written_are_documents_too(data: Path) -> None:
