@@ -167,7 +167,7 @@ def syntax(workshop: Workshop) -> Training:
         workshop.device,
     )
     run = workshop.run("syntax", recipe.epochs, recipe.rates)
-    curve = loop.train(model, task, run, [recipe, found], workshop.tell)
+    curve = loop.train(model, task, run, [recipe, workshop.recipe.texts, found], workshop.tell)
     about = annotating.About(shape, inventory, recipe.keep_whole)
     weights.save(workshop.bundle / annotating.FILE, model.cpu().state_dict(), about)
     return _trained(recipe, found, curve, workshop.device)
@@ -208,7 +208,7 @@ def semantics(workshop: Workshop) -> Training:
         workshop.device,
     )
     run = workshop.run("semantics", recipe.epochs, recipe.rates)
-    curve = loop.train(model, task, run, [recipe, found], workshop.tell)
+    curve = loop.train(model, task, run, [recipe, workshop.recipe.texts, found], workshop.tell)
     told, true = task.finish(workshop.recipe.seed)
     topics = calibration.thresholds(topics, told, true)
     about = reader.About(shape, labels, tuple(topics))

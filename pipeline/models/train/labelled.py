@@ -35,6 +35,8 @@ class Text(NamedTuple):
 
 
 class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Documents, by the files they are in (`Library`), and by further names that tables know them by."""
+
     files: tuple[str, ...]
     sources: tuple[str, ...] = ()
 
@@ -66,11 +68,14 @@ class Library:
 class Texts:
     """What there is to learn from: rows of tables whose documents are not held back, and the project's own labels.
 
-    `chosen`: of documents only these, where others must not be learned from; their files as `Library` has them, and
-    further names that tables know them by.
+    `chosen`: of documents only these, where others must not be learned from. Raises ValueError for files that are not
+    there.
     """
 
     def __init__(self, data: Path, chosen: Chosen | None = None) -> None:
+        for name in chosen.files if chosen else ():
+            if not any(data.glob(name)):
+                raise ValueError(f"{data / name}: the recipe chooses these documents, and there are none")
         self.data = data
         self.library = Library(data, chosen.files) if chosen else Library(data)
         self._allowed = self.library.ids() | {*chosen.sources} if chosen else None

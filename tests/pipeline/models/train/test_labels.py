@@ -121,6 +121,8 @@ def test_documents_that_are_not_chosen_are_not_learned_from(data: Path) -> None:
     assert not none.places("own-names.tsv", "names") and not none.table("sentiment/train.tsv", "label")
     assert own_trees(data.parent / "own-trees.tsv", none.library) == []
     assert len(Texts(data).table("sentiment/train.tsv", "label")) > 10
+    with pytest.raises(ValueError, match=r"transcript/\*\.json: the recipe chooses these"):
+        Texts(data, Chosen(("transcript/*.json",)))
 
 
 def test_trees_of_our_own_say_heads_and_relations_alone(data: Path) -> None:
