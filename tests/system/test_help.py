@@ -5,6 +5,8 @@ import subprocess
 
 import pytest
 
+from pipeline.models.bundle import SHIPPED
+from pipeline.models.shelf import Shelf
 from tests.system.conftest import EFIR
 
 COMMANDS = [
@@ -26,8 +28,13 @@ def test_every_command_explains_itself(command: list[str]) -> None:
 def test_models_are_listed_with_their_licences_and_verified() -> None:
     listed = subprocess.run([EFIR, "models", "ls"], capture_output=True, text=True, timeout=120, check=True)
     assert "CC BY-NC-SA 4.0" in listed.stdout and "syntax.safetensors" in listed.stdout
+    assert "commercial use is allowed" in " ".join(listed.stdout.split())
     verified = subprocess.run([EFIR, "models", "verify"], capture_output=True, text=True, timeout=120, check=True)
-    assert [line.split()[0] for line in verified.stdout.splitlines()] == ["ok"] * 8
+    said = [line.split() for line in verified.stdout.splitlines()]
+    files = {
+        f"{name}/{file}" for name, bundle in Shelf((SHIPPED,), {}).bundles().items() for file in bundle.manifest.files
+    }
+    assert {result for result, _ in said} == {"ok"} and {file for _, file in said} == files
 
 
 def refused(*arguments: str, **environment: str) -> str:
