@@ -33,6 +33,7 @@ from pipeline.models.train.semantics import Examples, SemanticsTask
 from pipeline.models.train.syntax import SyntaxTask, documents_of, inventory_of, treebanks_of
 from pipeline.models.train.tokenizer import own_paragraphs, train_tokenizer
 from pipeline.models.train.treebank import own_trees, read_trees
+from pipeline.models.train.written import read_written
 
 TOKENIZER = "tokenize.pt"
 Header = TypeVar("Header", bound=msgspec.Struct)
@@ -181,10 +182,11 @@ def semantics(workshop: Workshop) -> Training:
     own = (recipe.own_names, recipe.own_tones, recipe.own_topics, recipe.own_passages, recipe.written)
     found = workshop.digests([*files], reader.FILE) | _labels(own)
     cutter, texts = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language), workshop.texts
-    names, scored_names = examples.names(cutter, recipe, texts)
+    written = read_written(labelled.OWN / recipe.written) if recipe.written else []
+    names, scored_names = examples.names(cutter, recipe, texts, written)
     labels, topics = examples.labels(recipe, workshop.data, names)
-    tones, scored_tones = examples.tones(cutter, recipe, texts)
-    passages, scored_passages = examples.passages(cutter, recipe, texts, labels.topics)
+    tones, scored_tones = examples.tones(cutter, recipe, texts, written)
+    passages, scored_passages = examples.passages(cutter, recipe, texts, labels.topics, written)
     embeddings, start = from_pretrained(workshop.encoder, recipe.settings.layers)
     shape = _shape(embeddings, recipe.settings.layers, recipe.settings.by_word)
     torch.manual_seed(workshop.recipe.seed)

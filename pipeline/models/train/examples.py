@@ -18,10 +18,11 @@ from pipeline.models.evaluate import iob
 from pipeline.models.reader import TopicLabel
 from pipeline.models.semantics import Labels, Span
 from pipeline.models.tokenizing import Tokenizer
-from pipeline.models.train import labelled, written
-from pipeline.models.train.labelled import Text, Texts
+from pipeline.models.train import labelled
+from pipeline.models.train.labelled import Place, Text, Texts
 from pipeline.models.train.recipe import SemanticsRecipe
 from pipeline.models.train.semantics import UNKNOWN, Marked, Passage, Toned
+from pipeline.models.train.written import Passage as Written
 from pipeline.plain import PlainText
 
 TONES = ("negative", "neutral", "positive")
@@ -52,7 +53,9 @@ def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[list[Sentence]]:
             ]
 
 
-def names(tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts) -> tuple[list[Marked], list[Marked]]:
+def names(
+    tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts, written: Sequence[Written] = ()
+) -> tuple[list[Marked], list[Marked]]:
     """Sentences with their names, to learn from and to score by."""
     known: list[Marked] = []
     chosen_by: list[Marked] = []
@@ -64,11 +67,10 @@ def names(tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts) -> tuple[
     own = texts.places(recipe.own_names, "names")
     for text, sentences in zip(own, cut(tokenizer, [text.text for text in own]), strict=True):
         is_scored = not recipe.names and _is_dev(text.source)
-        (chosen_by if is_scored else known).extend(_marked(sentences, [_entity(label) for label in text.labels]))
-    own_passages = _written(recipe)
-    for passage, sentences in zip(
-        own_passages, cut(tokenizer, [passage.text for passage in own_passages]), strict=True
-    ):
+        (chosen_by if is_scored else known).extend(
+            _marked(sentences, [iob.Span(*Place.of(label)) for label in text.labels])
+        )
+    for passage, sentences in zip(written, cut(tokenizer, [passage.text for passage in written]), strict=True):
         known += _marked(sentences, passage.names)
     return known, chosen_by
 
@@ -77,13 +79,6 @@ def _marked(sentences: Sequence[Sentence], entities: Sequence[iob.Span]) -> Iter
     for sentence in sentences:
         marks = iob.tags([(start, end) for _, start, end in sentence], entities)
         yield Marked(tuple(form for form, *_ in sentence), tuple(Span(*span) for span in iob.spans(marks)))
-
-
-def _entity(label: str) -> iob.Span:
-    """Of `START-END:TYPE`, characters of the text it stands in."""
-    place, _, type_ = label.partition(":")
-    start, _, end = place.partition("-")
-    return iob.Span(int(start), int(end), type_)
 
 
 def labels(recipe: SemanticsRecipe, data: Path, known: Sequence[Marked]) -> tuple[Labels, list[TopicLabel]]:
@@ -101,14 +96,16 @@ def labels(recipe: SemanticsRecipe, data: Path, known: Sequence[Marked]) -> tupl
     return Labels(tuple(types), TONES, tuple(label.id for label in topics)), topics
 
 
-def tones(tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts) -> tuple[list[Toned], list[Toned]]:
+def tones(
+    tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts, written: Sequence[Written] = ()
+) -> tuple[list[Toned], list[Toned]]:
     told = texts.table(recipe.tones, "label")
     told += [
         text._replace(labels=(_polarity(int(text.labels[0])),)) for text in texts.places(recipe.own_tones, "valence")
     ]
     told += [
         Text(passage.id, (_polarity(sentence.valence),), sentence.text)
-        for passage in _written(recipe)
+        for passage in written
         for sentence in passage.sentences
     ]
     known: list[Toned] = []
@@ -120,11 +117,15 @@ def tones(tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts) -> tuple[
 
 
 def passages(
-    tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts, topics: Sequence[str]
+    tokenizer: Tokenizer,
+    recipe: SemanticsRecipe,
+    texts: Texts,
+    topics: Sequence[str],
+    written: Sequence[Written] = (),
 ) -> tuple[list[Passage], list[Passage]]:
     second = labelled.read_second_level(labelled.OWN / recipe.own_topics) if recipe.own_topics else {}
     told = texts.table(recipe.topics, "topics") + texts.places(recipe.own_passages, "topics")
-    told += [Text(passage.id, passage.topics, passage.text) for passage in _written(recipe)]
+    told += [Text(passage.id, passage.topics, passage.text) for passage in written]
     known: list[Passage] = []
     chosen_by: list[Passage] = []
     for text, sentences in zip(told, cut(tokenizer, [text.text for text in told]), strict=True):
@@ -144,10 +145,6 @@ def _own_topics(recipe: SemanticsRecipe) -> set[str]:
         return set()
     second = labelled.read_second_level(labelled.OWN / recipe.own_topics)
     return {topic for told in second.values() for topic in told}
-
-
-def _written(recipe: SemanticsRecipe) -> list[written.Passage]:
-    return written.read_written(labelled.OWN / recipe.written) if recipe.written else []
 
 
 def _polarity(valence: int) -> str:

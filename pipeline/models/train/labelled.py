@@ -34,6 +34,20 @@ class Text(NamedTuple):
     id: str = ""
 
 
+class Place(NamedTuple):
+    """Of a label `START-END:SAID`: what is said of `text[start:end]`."""
+
+    start: int
+    end: int
+    said: str
+
+    @classmethod
+    def of(cls, label: str) -> Place:
+        place, _, said = label.partition(":")
+        start, _, end = place.partition("-")
+        return cls(int(start), int(end), said)
+
+
 class Chosen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Documents, by the files they are in (`Library`), and by further names that tables know them by."""
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from pipeline.models.train.labelled import Library, read_places
+from pipeline.models.train.labelled import Library, Place, read_places
 
 _EVAL_STEPS = 400
 _SPACE, _INSIDE, _TOKEN, _SENTENCE = "0", "0", "1", "2"
@@ -28,6 +28,11 @@ class Settings(msgspec.Struct, frozen=True):
 class Paragraph(NamedTuple):
     text: str
     labels: str  # one digit a letter
+
+
+class _Sentence(NamedTuple):
+    text: str
+    tokens: list[str]
 
 
 def train_tokenizer(
@@ -65,32 +70,32 @@ def train_tokenizer(
 
 
 def read_paragraphs(path: Path) -> Iterator[Paragraph]:
-    """The texts of a treebank's paragraphs (`newpar`, `newdoc`), sentences set apart by a space."""
-    texts: list[str] = []
-    labels: list[str] = []
-    for is_new, text, tokens in _sentences(path):
-        if is_new and texts:
-            yield Paragraph(" ".join(texts), _SPACE.join(labels))
-            texts, labels = [], []
-        texts.append(text)
-        labels.append(_labels(text, tokens, path))
-    if texts:
-        yield Paragraph(" ".join(texts), _SPACE.join(labels))
+    """The texts of a treebank's paragraphs (`newpar`, `newdoc`)."""
+    sentences: list[_Sentence] = []
+    for is_new, sentence in _sentences(path):
+        if is_new and sentences:
+            yield _paragraph(sentences, path)
+            sentences = []
+        sentences.append(sentence)
+    if sentences:
+        yield _paragraph(sentences, path)
 
 
 def own_paragraphs(path: Path, library: Library) -> Iterator[Paragraph]:
-    """Of the project's trees: what was labelled of a document, its sentences set apart by a space."""
-    for _, sentences in itertools.groupby(read_places(path, library, "words"), key=lambda text: text.source):
-        texts: list[str] = []
-        labels: list[str] = []
-        for sentence in sentences:
-            said = [_INSIDE] * len(sentence.text)
-            for word in sentence.labels:
-                said[int(word.partition(":")[0].partition("-")[2]) - 1] = _TOKEN
-            said[-1] = _SENTENCE
-            texts.append(sentence.text)
-            labels.append("".join(said))
-        yield Paragraph(" ".join(texts), _SPACE.join(labels))
+    """Of the project's trees: what was labelled of a document."""
+    for _, texts in itertools.groupby(read_places(path, library, "words"), key=lambda text: text.source):
+        sentences = []
+        for text in texts:
+            places = [Place.of(label) for label in text.labels]
+            sentences.append(_Sentence(text.text, [text.text[place.start : place.end] for place in places]))
+        yield _paragraph(sentences, path)
+
+
+def _paragraph(sentences: Sequence[_Sentence], path: Path) -> Paragraph:
+    """Sentences set apart by a space."""
+    texts = [sentence.text for sentence in sentences]
+    labels = [_labels(sentence.text, sentence.tokens, path) for sentence in sentences]
+    return Paragraph(" ".join(texts), _SPACE.join(labels))
 
 
 def _labels(text: str, tokens: Sequence[str], path: Path) -> str:
@@ -105,7 +110,7 @@ def _labels(text: str, tokens: Sequence[str], path: Path) -> str:
     return "".join(result)
 
 
-def _sentences(path: Path) -> Iterator[tuple[bool, str, list[str]]]:
+def _sentences(path: Path) -> Iterator[tuple[bool, _Sentence]]:
     is_new, text = False, ""
     tokens: list[str] = []
     inside = 0  # the last word of a multi-word token: those up to it are no tokens
@@ -122,7 +127,7 @@ def _sentences(path: Path) -> Iterator[tuple[bool, str, list[str]]]:
             elif number.isdigit() and int(number) > inside:
                 tokens.append(form)
         elif not line and tokens:
-            yield is_new, text, tokens
+            yield is_new, _Sentence(text, tokens)
             is_new, text, tokens, inside = False, "", [], 0
 
 

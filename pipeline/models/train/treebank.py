@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.models.train.labelled import Library, read_places
+from pipeline.models.train.labelled import Library, Place, read_places
 
 
 class Tree(NamedTuple):
@@ -38,15 +38,15 @@ def own_trees(path: Path, library: Library) -> list[Tree]:
     """Of the project's labels: `START-END:HEAD:RELATION` a word, characters of the sentence."""
     trees = []
     for text in read_places(path, library, "words"):
-        words = [label.split(":", 2) for label in text.labels]
-        places = [tuple(map(int, place.split("-"))) for place, _, _ in words]
+        places = [Place.of(label) for label in text.labels]
+        said = [place.said.split(":", 1) for place in places]
         trees.append(
             Tree(
-                forms=tuple(text.text[start:end] for start, end in places),
+                forms=tuple(text.text[place.start : place.end] for place in places),
                 lemmas=(),
                 tags=(),
-                heads=tuple(int(head) for _, head, _ in words),
-                relations=tuple(relation for _, _, relation in words),
+                heads=tuple(int(head) for head, _ in said),
+                relations=tuple(relation for _, relation in said),
             )
         )
     return trees

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from pipeline.models.bundle import SHIPPED
@@ -44,21 +43,20 @@ def test_a_line_that_is_neither_header_nor_sentence_is_told(tmp_path: Path, line
         read_written(path)
 
 
-def test_names_tone_and_topics_are_learned_from_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_tone_and_topics_are_learned_from_them(tmp_path: Path) -> None:
     data = tiny_data.write(tmp_path / "data")
     (tmp_path / "written.txt").write_text(FILE, encoding="utf-8")
-    monkeypatch.setattr(labelled, "OWN", tmp_path)
     recipe = Recipe.read(data / "recipe.toml").semantics
     assert recipe
     tokenizer, texts = open_tokenizer(SHIPPED / "uk" / "tokenize.pt", "uk"), Texts(data)
-    own = msgspec.structs.replace(recipe, written="written.txt")
+    written = read_written(tmp_path / "written.txt")
     topics = ("medtop:11000000", "medtop:15000000", "medtop:20000593")
     names, tones, passages = (
         [*known, *chosen_by]
         for known, chosen_by in (
-            examples.names(tokenizer, own, texts),
-            examples.tones(tokenizer, own, texts),
-            examples.passages(tokenizer, own, texts, topics),
+            examples.names(tokenizer, recipe, texts, written),
+            examples.tones(tokenizer, recipe, texts, written),
+            examples.passages(tokenizer, recipe, texts, topics, written),
         )
     )
     assert any(marked.forms[:2] == ("Олена", "Ткач") and marked.spans[0].type == "PERS" for marked in names)
