@@ -164,6 +164,8 @@ def test_a_campaign_outlives_every_restart_and_does_nothing_twice(rig: Rig) -> N
 
 
 def test_a_campaign_that_the_broker_forgot_is_fed_again(rig: Rig) -> None:
+    rig.admit(documents(3, "забуто"))
+    rig.settle()
     time.sleep(1.1)
     efir(rig, "queue", "pause", "sentiment")
     campaign = js(rig, "reprocess", "--stage", "sentiment", "--force")["campaign"]
@@ -174,6 +176,8 @@ def test_a_campaign_that_the_broker_forgot_is_fed_again(rig: Rig) -> None:
 
 
 def test_a_cancelled_campaign_stops(rig: Rig) -> None:
+    rig.admit(documents(60, "скасовано"))
+    rig.settle()
     time.sleep(1.1)
     campaign = js(rig, "reprocess", "--stage", "parse", "--force", "--rate", "5/s")["campaign"]
     until(lambda: js(rig, "campaigns", "show", campaign)["done"] > 0, what="the first documents")

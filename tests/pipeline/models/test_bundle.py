@@ -23,13 +23,6 @@ def small(tmp_path: Path) -> Bundle:
     return pack(tmp_path)
 
 
-def test_the_shipped_bundle_is_whole(bundle: Bundle) -> None:
-    bundle.verify()
-    assert bundle.manifest.language == "uk"
-    assert all(file.licence and file.trained_on for file in bundle.manifest.files.values())
-    assert sum(file.size for file in bundle.manifest.files.values()) <= 90_000_000
-
-
 def test_the_manifest_is_that_of_bundle_toml(bundle: Bundle, tmp_path: Path) -> None:
     copy = tmp_path / "uk"
     shutil.copytree(bundle.folder, copy)

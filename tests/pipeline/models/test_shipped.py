@@ -20,6 +20,7 @@ NOT_OPEN = ("zoloto", "iu-ud", "IU", "ner-uk", "NER-UK", "corpus.jsonl", "Brown-
 @pytest.mark.parametrize("bundle", SHELF.bundles().values(), ids=SHELF.bundles())
 def test_it_is_whole_and_reads(bundle: Bundle) -> None:
     bundle.verify()
+    assert bundle.language == "uk" and bundle.size <= 80_000_000
     assert all(file.licence and file.trained_on for file in bundle.manifest.files.values())
     (subject,) = Reader(bundle).read([TEXT], *STAGES)
     assert [word.form for word in subject.parse.sentences[0].words][:4] == ["Рустем", "Умєров", "зустрівся", "у"]
