@@ -35,6 +35,8 @@ names = "ner/train.iob"
 tones = "sentiment/train.tsv"
 topics = "topics/train.tsv"
 taxonomy = "topics/topics.json"
+written_names = "uk-written-names.txt"
+written_names_times = 2
 settings = { layers = 3, by_word = 2, pieces_a_batch = 200, names = 3, tones = 2, topics = 2 }
 """
 BUNDLE = """

@@ -33,7 +33,7 @@ from pipeline.models.train.semantics import Examples, SemanticsTask
 from pipeline.models.train.syntax import SyntaxTask, documents_of, inventory_of, treebanks_of
 from pipeline.models.train.tokenizer import own_paragraphs, train_tokenizer
 from pipeline.models.train.treebank import own_trees, read_trees
-from pipeline.models.train.written import read_written
+from pipeline.models.train.written import read_sentences, read_written
 
 TOKENIZER = "tokenize.pt"
 Header = TypeVar("Header", bound=msgspec.Struct)
@@ -179,11 +179,11 @@ def semantics(workshop: Workshop) -> Training:
     if recipe is None:
         raise RecipeError("the recipe has no part [semantics]: names, tone and topics are not learned by it")
     files = filter(None, [recipe.names, recipe.tones, recipe.topics, recipe.taxonomy])
-    own = (recipe.own_names, recipe.own_tones, recipe.own_topics, recipe.own_passages, recipe.written)
-    found = workshop.digests([*files], reader.FILE) | _labels(own)
+    found = workshop.digests([*files], reader.FILE) | _labels(recipe.labels)
     cutter, texts = open_tokenizer(workshop.bundle / TOKENIZER, workshop.language), workshop.texts
     written = read_written(labelled.OWN / recipe.written) if recipe.written else []
-    names, scored_names = examples.names(cutter, recipe, texts, written)
+    named = read_sentences(labelled.OWN / recipe.written_names) if recipe.written_names else []
+    names, scored_names = examples.names(cutter, recipe, texts, [*written, *named * recipe.written_names_times])
     labels, topics = examples.labels(recipe, workshop.data, names)
     tones, scored_tones = examples.tones(cutter, recipe, texts, written)
     passages, scored_passages = examples.passages(cutter, recipe, texts, labels.topics, written)

@@ -22,6 +22,7 @@ from pipeline.models.train import labelled
 from pipeline.models.train.labelled import Place, Text, Texts
 from pipeline.models.train.recipe import SemanticsRecipe
 from pipeline.models.train.semantics import UNKNOWN, Marked, Passage, Toned
+from pipeline.models.train.written import Named
 from pipeline.models.train.written import Passage as Written
 from pipeline.plain import PlainText
 
@@ -54,7 +55,7 @@ def cut(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[list[Sentence]]:
 
 
 def names(
-    tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts, written: Sequence[Written] = ()
+    tokenizer: Tokenizer, recipe: SemanticsRecipe, texts: Texts, written: Sequence[Written | Named] = ()
 ) -> tuple[list[Marked], list[Marked]]:
     """Sentences with their names, to learn from and to score by."""
     known: list[Marked] = []
@@ -70,8 +71,8 @@ def names(
         (chosen_by if is_scored else known).extend(
             _marked(sentences, [iob.Span(*Place.of(label)) for label in text.labels])
         )
-    for passage, sentences in zip(written, cut(tokenizer, [passage.text for passage in written]), strict=True):
-        known += _marked(sentences, passage.names)
+    for each, sentences in zip(written, cut(tokenizer, [each.text for each in written]), strict=True):
+        known += _marked(sentences, each.names)
     return known, chosen_by
 
 

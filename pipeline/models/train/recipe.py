@@ -45,9 +45,17 @@ class SemanticsRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     own_topics: str = ""  # of the second level, for the passages of `topics`
     own_passages: str = ""  # topics of both levels
     written: str = ""  # passages written for training
+    written_names: str = ""  # sentences written for training, of which names are learned
+    written_names_times: int = 1  # how often each is among the others, of which there may be fifty for one
     settings: semantics.Settings = semantics.Settings()
     rates: Rates = Rates()
     tone_weights: tuple[float, float, float] = (1.3, 0.8, 1.3)  # negative, neutral, positive: neutral is half of all
+
+    @property
+    def labels(self) -> list[str]:
+        """Files of the project's own labels that are learned from."""
+        own = (self.own_names, self.own_tones, self.own_topics, self.own_passages, self.written, self.written_names)
+        return [name for name in own if name]
 
 
 class TokenizerRecipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

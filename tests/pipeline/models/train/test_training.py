@@ -69,6 +69,7 @@ def test_the_manifest_tells_how_each_file_was_made(made: Path) -> None:
     assert set(syntax.data) == {"ud/one-train.conllu", "ud/other-train.conllu"}
     assert [scores["epoch"] for scores in syntax.curve] == [1, 2]
     assert {"one.las", "one.upos", "one.lemma"} <= set(syntax.curve[-1])
+    assert "labels/uk-written-names.txt" in training["semantics.safetensors"].data
 
 
 def test_a_component_alone_is_made_anew_and_the_rest_is_left(made: Path) -> None:

@@ -1,4 +1,4 @@
-"""Passages written for training: how they are read, and that the shipped ones are what they should be."""
+"""Texts written for training: how they are read, and that the shipped ones are what they should be."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from pipeline.models.stanza_models import open_tokenizer
 from pipeline.models.train import examples, labelled
 from pipeline.models.train.labelled import Texts
 from pipeline.models.train.recipe import Recipe
-from pipeline.models.train.written import read_written
+from pipeline.models.train.written import read_sentences, read_written
 from tests import tiny_data
 from tests.pipeline.models.train.test_labels import TYPES
 
@@ -64,7 +64,34 @@ def test_names_tone_and_topics_are_learned_from_them(tmp_path: Path) -> None:
     assert (1.0, 0.0, 1.0) in [passage.topics for passage in passages if passage.source == "P1"]
 
 
-def test_the_shipped_ones_are_whole() -> None:
+def test_names_alone_are_learned_from_sentences(tmp_path: Path) -> None:
+    data = tiny_data.write(tmp_path / "data")
+    (tmp_path / "names.txt").write_text("ППО збила дрон під [Києвом|LOC].\nНРК везе воду.\n", encoding="utf-8")
+    recipe = Recipe.read(data / "recipe.toml").semantics
+    assert recipe
+    tokenizer = open_tokenizer(SHIPPED / "uk" / "tokenize.pt", "uk")
+    known, _ = examples.names(tokenizer, recipe, Texts(data), read_sentences(tmp_path / "names.txt"))
+    assert [(marked.forms[0], [span.type for span in marked.spans]) for marked in known[-2:]] == [
+        ("ППО", ["LOC"]),
+        ("НРК", []),
+    ]
+
+
+@pytest.mark.parametrize("line", ["", "  ", "[Київ|LOC", "[Київ] тут", "Київ | тут"])
+def test_a_line_that_is_no_sentence_is_told(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "names.txt"
+    path.write_text(f"Так.\n{line}\nНі.\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"names\.txt:2"):
+        read_sentences(path)
+
+
+def test_the_shipped_sentences_are_whole() -> None:
+    sentences = read_sentences(labelled.OWN / "uk-written-names.txt")
+    assert len({sentence.text for sentence in sentences}) == len(sentences) > 400
+    assert {name.type for sentence in sentences for name in sentence.names} == TYPES
+
+
+def test_the_shipped_passages_are_whole() -> None:
     passages = read_written(labelled.OWN / "uk-written.txt")
     assert len({passage.id for passage in passages}) == len(passages) > 1_000
     assert all(len(passage.sentences) >= 3 for passage in passages)
