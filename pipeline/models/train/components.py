@@ -220,7 +220,7 @@ def semantics(workshop: Workshop) -> Training:
 
 def _labels(names: Iterable[str]) -> dict[str, str]:
     """Digests of the project's own labels."""
-    return {f"labels/{name}": digest for name, digest in digests(labelled.OWN, filter(None, names)).items()}
+    return {f"labels/{name}": digest for name, digest in digests(labelled.OWN, names).items()}
 
 
 # In the order in which they can be made: the last cuts its texts with the tokenizer of the bundle.
